@@ -1,0 +1,85 @@
+"""`Batch`: one step's work as plain data, and `StepResult`: what came of it.
+
+Nothing here touches a device. A step is one ragged batch: each `Entry` computes ``count`` tokens of one
+request from position ``start``, whether that is a prompt, a chunk of one, or the last drawn token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sgl.batch.request import Request
+from sgl.kvcache.lease import Lease
+from sgl.protocol.messages import TokenLogprob
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Compute tokens ``[start, start + count)`` of ``request``; draw the next token when ``draws``.
+
+    ``lease`` is the request's, which holds pages up to ``start + count`` tokens.
+    ``logprobs_from`` is the first position in the entry whose logits score the *following* prompt token
+    (prompt logprobs), or None.
+    """
+
+    request: Request
+    lease: Lease
+    start: int
+    count: int
+    draws: bool
+    logprobs_from: int | None = None
+
+    @property
+    def stop(self) -> int:
+        """Position after the last computed token."""
+        return self.start + self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The entries of one step, decodes first; never empty."""
+
+    entries: tuple[Entry, ...]
+
+    def __post_init__(self) -> None:
+        if not self.entries:
+            raise ValueError("a batch has at least one entry")
+
+    @property
+    def tokens(self) -> int:
+        """Tokens computed by the step."""
+        return sum(entry.count for entry in self.entries)
+
+    @property
+    def decode_only(self) -> bool:
+        """Whether every entry computes exactly one token (the CUDA-graph case)."""
+        return all(entry.count == 1 for entry in self.entries)
+
+    def halves(self) -> tuple[Batch, Batch]:
+        """Splits a batch of two entries or more, to isolate one that fails."""
+        middle = len(self.entries) // 2
+        return Batch(self.entries[:middle]), Batch(self.entries[middle:])
+
+
+@dataclass(frozen=True, slots=True)
+class EntryResult:
+    """What one entry produced.
+
+    Attributes:
+        token: The drawn token, or None when the entry does not draw.
+        finite: False when the logits held NaN or infinity; then ``token`` means nothing.
+        logprob: Of the drawn token, when asked for.
+        prompt_logprobs: Of the prompt tokens the entry scored, when asked for.
+    """
+
+    token: int | None = None
+    finite: bool = True
+    logprob: TokenLogprob | None = None
+    prompt_logprobs: list[TokenLogprob] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One `EntryResult` per entry, in order."""
+
+    results: tuple[EntryResult, ...]

@@ -1,0 +1,105 @@
+"""Flags of vLLM, SGLang, llama.cpp and text-generation-inference that people paste, and our answers.
+
+A flag with the meaning of one of ours is an alias in `sgl.config.flags`. What stands here has no such twin.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+RENAMED: Final = {
+    theirs: ours
+    for ours, spellings in {
+        "--chunked-prefill-size": "--max-prefill-tokens --max-batch-prefill-tokens --batch-size -b --ubatch-size -ub",
+        "--max-total-tokens": "--num-gpu-blocks-override",
+        "--max-running-requests": "--parallel -np",
+        "--max-queued-requests": "--max-concurrent-requests",
+        "--max-model-len": "--max-seq-len --max-input-length",
+        "--model": "--model-id --hf-repo -hf -hfr",
+        "--tp": "--num-shard",
+        "--host": "--hostname",
+        "--port": "-p",
+        "--request-timeout": "--timeout -to --watchdog-timeout",
+        "--threads": "--threads-batch -tb",
+        "--chat-template": "--chat-template-file",
+        "--log-level": "--verbose -v",
+    }.items()
+    for theirs in spellings.split()
+}
+"""Their flag -> our nearest one. Its values may count something else, so it is named and not silently taken."""
+
+NEEDLESS: Final = {
+    "--enable-prefix-caching": "prefixes are reused unless --disable-radix-cache is given",
+    "--enable-chunked-prefill": "long prompts are always split",
+    "--enable-mixed-chunk": "prompts and answers always share a step",
+    "--enforce-eager": "there are no CUDA graphs to turn off",
+    "--disable-cuda-graph": "there are no CUDA graphs to turn off",
+    "--disable-overlap-schedule": "there is no overlap schedule to turn off",
+    "--enable-metrics": "/metrics is always served",
+    "--metrics": "/metrics is always served",
+    "--enable-cache-report": "cached tokens are always reported",
+    "--jinja": "chat templates are always Jinja",
+}
+"""Switches that ask for what is so anyway -> the notice with which they are accepted."""
+
+REFUSED: Final = {
+    theirs: answer
+    for answer, spellings in {
+        "belongs to each request, not to the server": (
+            "--temp --temperature --top-k --top-p --min-p --repeat-penalty --n-predict -n --system-prompt"
+        ),
+        "is the variable HF_HOME here": "--download-dir",
+        "is the variable HF_TOKEN here": "--hf-token",
+        "is not in this version: weights are served as they are stored": (
+            "--quantization* -q --load-in-* --torchao-config"
+        ),
+        "is not in this version: the KV cache has the type of --dtype": (
+            "--kv-cache-dtype* --cache-type-* -ctk -ctv"
+        ),
+        "is not in this version: there is one backend": (
+            "--attention-backend* --sampling-backend --flash-attn -fa"
+        ),
+        "is not in this version: it computes on the CPU": (
+            "--cuda-graph-* --enable-torch-compile --compilation-config --n-gpu-layers --gpu-layers -ngl"
+        ),
+        "is not in this version: no LoRA adapters": "--lora* --enable-lora --max-lora*",
+        "is not in this version: no speculative decoding": "--speculative* --draft-* --model-draft -md",
+        "is not in this version: no tool calls": "--tool-call-parser --enable-auto-tool-choice --tool-server",
+        "is not in this version: reasoning is part of the answer's text": (
+            "--reasoning-parser --reasoning-format --enable-reasoning"
+        ),
+        "is not in this version: no structured output": (
+            "--grammar* --guided-decoding-* --structured-outputs-* --json-schema"
+        ),
+        "is not in this version: models generate text only": (
+            "--embedding --is-embedding --reranking --task --runner"
+        ),
+        "is not in this version: models read text only": "--mm-* --mmproj --limit-mm-per-prompt",
+        "is not in this version: start one server for each replica": "--dp -dp --dp-size --data-parallel*",
+        "is not in this version: no pipeline parallelism": "--pp -pp --pp-size --pipeline-parallel*",
+        "is not in this version: no expert parallelism": (
+            "--ep -ep --ep-size --expert-parallel* --enable-expert-parallel"
+        ),
+        "is not in this version: it runs on one machine": "--nnodes --node-rank --dist-*",
+        "is not in this version: nothing is offloaded": (
+            "--swap-space --cpu-offload-* --enable-hierarchical-cache --hicache-*"
+        ),
+        "is not in this version: put a reverse proxy in front": "--ssl-* --root-path --allowed-* --cors-*",
+        "is not in this version: --api-key guards all but the health routes": "--admin-api-key",
+        "is not in this version: use flags or SGL_* variables": "--config",
+        "is not offered: edit the model's config.json": "--hf-overrides --json-model-override-args",
+    }.items()
+    for theirs in spellings.split()
+}
+"""Their flag -> why not, to stand after its name. A key that ends in ``*`` stands for all that begin so."""
+
+
+def refusal(spelling: str) -> str | None:
+    """Returns why another engine's flag is refused, or None when it is not known."""
+    exact = REFUSED.get(spelling)
+    if exact is not None:
+        return exact
+    for known, answer in REFUSED.items():
+        if known.endswith("*") and spelling.startswith(known[:-1]):
+            return answer
+    return None

@@ -1,0 +1,84 @@
+"""What the machine offers, as plain data, read without torch."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """A place to compute.
+
+    Attributes:
+        name: ``cpu``.
+        cores: Cores this process may run on.
+        memory_bytes: Memory of the machine, or of the control group when that is less.
+        available_bytes: Memory that can be taken without swapping.
+        instructions: CPU feature flags as the kernel names them, e.g. ``avx512_bf16``, ``amx_bf16``.
+    """
+
+    name: str
+    cores: int
+    memory_bytes: int
+    available_bytes: int
+    instructions: frozenset[str]
+
+    @property
+    def fast_bfloat16(self) -> bool:
+        """Whether bfloat16 products run in hardware, at least as fast as float32 ones."""
+        return bool(self.instructions & {"amx_bf16", "avx512_bf16", "bf16"})
+
+
+def probe_cpu() -> DeviceInfo:
+    """Reads the CPU and memory of this machine (Linux's /proc and cgroup v2; elsewhere what Python knows)."""
+    total, available = _memory()
+    limit = _cgroup_limit()
+    if limit is not None and limit < total:
+        available = min(available, limit - _cgroup_usage())
+        total = limit
+    return DeviceInfo("cpu", _cores(), total, max(available, 0), _instructions())
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory() -> tuple[int, int]:
+    """(total, available) bytes."""
+    path = Path("/proc/meminfo")
+    if path.is_file():
+        fields = {}
+        for line in path.read_text().splitlines():
+            name, _, rest = line.partition(":")
+            fields[name] = int(rest.split()[0]) * 1024
+        return fields["MemTotal"], fields["MemAvailable"]
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return total, total // 2
+
+
+def _cgroup_limit() -> int | None:
+    path = Path("/sys/fs/cgroup/memory.max")
+    if path.is_file():
+        text = path.read_text().strip()
+        return None if text == "max" else int(text)
+    return None
+
+
+def _cgroup_usage() -> int:
+    path = Path("/sys/fs/cgroup/memory.current")
+    return int(path.read_text()) if path.is_file() else 0
+
+
+def _instructions() -> frozenset[str]:
+    path = Path("/proc/cpuinfo")
+    if path.is_file():
+        for line in path.read_text().splitlines():
+            name, _, rest = line.partition(":")
+            if name.strip() in ("flags", "Features"):
+                return frozenset(rest.split())
+    return frozenset({platform.machine()})

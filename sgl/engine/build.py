@@ -1,0 +1,136 @@
+"""From a folder to a running engine: config, weights, pool, cache, runner, scheduler, in that order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from sgl.attention.cpu import CpuAttention
+from sgl.config.engine import DTypeName, EngineConfig, ResolvedConfig
+from sgl.config.hf import HfConfig, end_token_ids
+from sgl.config.model import ModelConfig
+from sgl.config.resolve import ELEMENT_BYTES, resolve
+from sgl.device import DeviceInfo, probe_cpu
+from sgl.engine.memory import check_weights_fit, count_pages
+from sgl.engine.runner import CpuRunner
+from sgl.kvcache.cache import PrefixCache
+from sgl.kvcache.pool import KVPool
+from sgl.layers.base import Placement
+from sgl.loader.load import load_weights
+from sgl.models.decoder import Decoder
+from sgl.models.table import read_model_config
+from sgl.protocol.messages import EngineInfo
+
+TORCH_DTYPES: Final[dict[DTypeName, torch.dtype]] = {
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "float32": torch.float32,
+}
+
+Report = Callable[[str, str, float | None], None]
+"""Start-up progress: (phase, detail, seconds when it has ended)."""
+
+
+class Engine:
+    """The parts of a started engine that a scheduler needs, and what it turned out to be."""
+
+    def __init__(self, runner: CpuRunner, cache: PrefixCache, info: EngineInfo, config: ResolvedConfig) -> None:
+        self.runner = runner
+        self.cache = cache
+        self.info = info
+        self.config = config
+
+
+def build_engine(config: EngineConfig, report: Report) -> Engine:
+    """Loads the model and sizes everything.
+
+    Raises:
+        ModelError: The folder cannot be served.
+        UsageError: A flag contradicts the model or the machine.
+        StartupError: The machine has too little memory.
+    """
+    started = time.monotonic()
+    folder = Path(config.model_path)
+    device = probe_cpu()
+    hf = HfConfig.load(folder)
+    model_config = read_model_config(hf)
+    resolved = resolve(config, model_config, device)
+    torch.set_num_threads(resolved.threads)
+    seconds = {"resolve": time.monotonic() - started}
+    report("resolve", f"{model_config.architecture}, {resolved.dtype}", seconds["resolve"])
+
+    model, seconds["weights"] = _load(model_config, resolved, folder, device, report)
+    begun = time.monotonic()
+    device = probe_cpu()
+    pages = count_pages(resolved, model_config, model.weight_bytes(), device)
+    pool = KVPool(
+        num_layers=model_config.num_layers,
+        num_pages=pages,
+        page_size=resolved.page_size,
+        num_kv_heads=model_config.num_kv_heads,
+        head_dim=model_config.head_dim,
+        dtype=TORCH_DTYPES[resolved.dtype],
+        device=torch.device("cpu"),
+    )
+    max_request_tokens = min(resolved.max_model_len, pages * resolved.page_size)
+    cache = PrefixCache(
+        pages, resolved.page_size, resolved.max_running_requests, max_request_tokens, radix=resolved.radix_cache
+    )
+    seconds["kv_pool"] = time.monotonic() - begun
+    report("kv_pool", f"{pages * resolved.page_size} tokens", seconds["kv_pool"])
+    attention = CpuAttention(
+        pool,
+        windows=model_config.windows,
+        softcap=model_config.attention_softcap,
+        deterministic=resolved.deterministic,
+    )
+    info = EngineInfo(
+        architecture=model_config.architecture,
+        model_type=model_config.model_type,
+        vocab_size=model_config.vocab_size,
+        max_model_len=resolved.max_model_len,
+        max_request_tokens=max_request_tokens,
+        kv_tokens=pages * resolved.page_size,
+        page_size=resolved.page_size,
+        max_running_requests=resolved.max_running_requests,
+        chunked_prefill_size=resolved.chunked_prefill_size,
+        eos_token_ids=end_token_ids(hf, folder),
+        dtype=resolved.dtype,
+        device=resolved.device,
+        weight_bytes=model.weight_bytes(),
+        kv_bytes=pool.bytes_total,
+        reasons=resolved.reasons,
+        settings=_settings(resolved),
+        load_seconds=seconds,
+    )
+    return Engine(CpuRunner(model, attention, cache.rows), cache, info, resolved)
+
+
+def _load(
+    config: ModelConfig, resolved: ResolvedConfig, folder: Path, device: DeviceInfo, report: Report
+) -> tuple[Decoder, float]:
+    begun = time.monotonic()
+    expected = config.parameter_count() * ELEMENT_BYTES[resolved.dtype]
+    report("weights", f"{expected} bytes", None)
+    check_weights_fit(expected, device)
+    place = Placement(TORCH_DTYPES[resolved.dtype], torch.device("cpu"))
+    model = Decoder(config, place, resolved.max_model_len)
+    load_weights(
+        model,
+        folder,
+        load_format=resolved.load_format,
+        seed=resolved.seed,
+        deterministic=resolved.deterministic,
+    )
+    seconds = time.monotonic() - begun
+    report("weights", f"{model.weight_bytes()} bytes, {resolved.load_format}", seconds)
+    return model, seconds
+
+
+def _settings(resolved: ResolvedConfig) -> dict[str, str | int | float | bool | None]:
+    names = (name for name in resolved.__struct_fields__ if name != "reasons")
+    return {name: getattr(resolved, name) for name in names}

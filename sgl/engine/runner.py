@@ -1,0 +1,120 @@
+"""The runner: one step of the model for one batch. The scheduler knows only the two protocols here.
+
+`Runner.launch` starts a step and returns at once where the device allows it; `Launched.wait` gives the
+result. On a CPU the work is done in `launch`; a GPU runner returns with the step in flight, which is all
+that overlap scheduling needs.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import torch
+from torch import Tensor
+
+from sgl.attention.cpu import CpuAttention
+from sgl.batch.batch import Batch, Entry, EntryResult, StepResult
+from sgl.batch.context import ForwardContext
+from sgl.engine.prepare import Inputs, prepare, prompt_targets
+from sgl.kvcache.rows import PageRows
+from sgl.protocol.messages import TokenLogprob
+from sgl.sampling.arrays import SamplingBatch
+from sgl.sampling.logprobs import prompt_logprobs
+from sgl.sampling.sampler import Sampled, sample
+
+LOGIT_ROWS: Final = 64
+"""Prompt logprobs are computed over this many rows at a time, to bound the float32 logits in memory."""
+
+
+class Launched(Protocol):
+    """A step in flight."""
+
+    def wait(self) -> StepResult:
+        """Blocks until the step is done; raises what the step raised."""
+        ...
+
+
+class Runner(Protocol):
+    """Computes batches. A pure function of token ids and of the KV the leases' pages hold."""
+
+    def launch(self, batch: Batch) -> Launched:
+        """Starts one step."""
+        ...
+
+
+class DecoderModel(Protocol):
+    """What a model must offer to be run."""
+
+    def forward(self, context: ForwardContext) -> Tensor:
+        """Hidden states [tokens, hidden_size]."""
+        ...
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """float32 [rows, vocab_size]."""
+        ...
+
+
+class Done:
+    """A step that was finished when it was launched."""
+
+    def __init__(self, result: StepResult) -> None:
+        self._result = result
+
+    def wait(self) -> StepResult:
+        """The result."""
+        return self._result
+
+
+class CpuRunner:
+    """Runs a model on the CPU, synchronously."""
+
+    def __init__(self, model: DecoderModel, attention: CpuAttention, rows: PageRows) -> None:
+        self._model = model
+        self._attention = attention
+        self._rows = rows
+        self._sampling = SamplingBatch([])
+
+    @torch.inference_mode()
+    def launch(self, batch: Batch) -> Done:
+        """Forward pass, head of the rows that matter, sampling."""
+        inputs = prepare(batch, self._rows)
+        attention = self._attention.plan(inputs.spans, inputs.slots)
+        hidden = self._model.forward(ForwardContext(inputs.token_ids, inputs.positions, attention))
+        prompts = [self._prompt_logprobs(entry, span.query_start, hidden) for entry, span in zip(
+            batch.entries, inputs.spans, strict=True
+        )]
+        drawn = self._draw(batch, inputs, hidden)
+        results = []
+        for index, scored in enumerate(prompts):
+            if index in drawn:
+                token, finite, logprob = drawn[index]
+                results.append(EntryResult(token, finite, logprob, scored))
+            else:
+                results.append(EntryResult(prompt_logprobs=scored))
+        return Done(StepResult(tuple(results)))
+
+    def _draw(
+        self, batch: Batch, inputs: Inputs, hidden: Tensor
+    ) -> dict[int, tuple[int, bool, TokenLogprob | None]]:
+        if not inputs.drawing:
+            return {}
+        chosen = hidden if inputs.draw_rows is None else hidden.index_select(0, inputs.draw_rows)
+        rows = [batch.entries[index].request.sample_row for index in inputs.drawing]
+        if not self._sampling.serves(rows):
+            self._sampling = SamplingBatch(rows)
+        sampled: Sampled = sample(self._model.logits(chosen), self._sampling)
+        values = zip(sampled.token_ids, sampled.finite, sampled.logprobs, strict=True)
+        return dict(zip(inputs.drawing, values, strict=True))
+
+    def _prompt_logprobs(self, entry: Entry, query_start: int, hidden: Tensor) -> list[TokenLogprob]:
+        wanted = prompt_targets(entry)
+        if wanted is None:
+            return []
+        offset, targets = wanted
+        first = query_start + offset
+        scored: list[TokenLogprob] = []
+        for start in range(0, len(targets), LOGIT_ROWS):
+            part = targets[start : start + LOGIT_ROWS]
+            logits = self._model.logits(hidden[first + start : first + start + len(part)])
+            scored += prompt_logprobs(logits, part, entry.request.logprobs)
+        return scored

@@ -1,0 +1,72 @@
+"""What every layer with weights offers the loader: slots to fill, and a last step when all are full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for one checkpoint tensor: its name and the view of the parameter it fills."""
+
+    name: str
+    target: Tensor
+
+
+class Layer(Protocol):
+    """Anything that holds weights, directly or through its parts."""
+
+    def slots(self) -> Iterator[Slot]:
+        """Every checkpoint tensor this layer needs, with full checkpoint names."""
+        ...
+
+    def finish(self, deterministic: bool) -> None:
+        """Called once when all slots are filled: prepacks and drops what is no longer needed."""
+        ...
+
+    def weight_bytes(self) -> int:
+        """Bytes of parameters, counted before `finish`."""
+        ...
+
+
+class Group:
+    """A layer made of layers: its slots are theirs, in order."""
+
+    def __init__(self, *parts: Layer) -> None:
+        self._parts = parts
+
+    def slots(self) -> Iterator[Slot]:
+        """Slots of all parts."""
+        for part in self._parts:
+            yield from part.slots()
+
+    def finish(self, deterministic: bool) -> None:
+        """Finishes all parts."""
+        for part in self._parts:
+            part.finish(deterministic)
+
+    def weight_bytes(self) -> int:
+        """Bytes of all parts."""
+        return sum(part.weight_bytes() for part in self._parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and in which type new parameters are made."""
+
+    dtype: torch.dtype
+    device: torch.device
+
+    def empty(self, *shape: int) -> Tensor:
+        """An uninitialised parameter."""
+        return torch.empty(shape, dtype=self.dtype, device=self.device)
+
+
+def size_of(*tensors: Tensor | None) -> int:
+    """Bytes of the given tensors."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors if tensor is not None)

@@ -1,0 +1,29 @@
+"""Seeded random weights: the shape and speed of a model without its files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import torch
+
+from sgl.layers.base import Slot
+
+STANDARD_DEVIATION: Final = 0.02
+"""transformers' default ``initializer_range``: activations stay finite through any depth."""
+
+
+def fill_randomly(slots: Iterable[Slot], seed: int) -> None:
+    """Draws matrices from N(0, 0.02), sets norm scales to 1 and biases to 0.
+
+    Each tensor has its own generator, keyed by seed and position, so the order of filling is all that
+    matters and the same seed gives the same model on every machine.
+    """
+    for index, slot in enumerate(slots):
+        if slot.target.dim() == 1:
+            slot.target.fill_(0.0 if slot.name.endswith(".bias") else 1.0)
+            continue
+        generator = torch.Generator().manual_seed((seed << 20) + index)
+        drawn = torch.empty(slot.target.shape, dtype=torch.float32)
+        drawn.normal_(0.0, STANDARD_DEVIATION, generator=generator)
+        slot.target.copy_(drawn)

@@ -1,0 +1,48 @@
+"""A scheduler over a freshly built engine."""
+
+from __future__ import annotations
+
+import gc
+import time
+
+from sgl.batch.request import Request
+from sgl.config.engine import EngineConfig
+from sgl.engine.build import Report, build_engine
+from sgl.engine.warmup import warm_up
+from sgl.kvcache.cache import PrefixCache
+from sgl.scheduler.io import Io
+from sgl.scheduler.loop import Scheduler
+from sgl.scheduler.policy import Order, fcfs, longest_prefix_match
+
+
+def build_scheduler(config: EngineConfig, io: Io, report: Report) -> Scheduler:
+    """Builds everything one engine process runs.
+
+    Raises:
+        SglError: See `sgl.engine.build.build_engine`.
+    """
+    engine = build_engine(config, report)
+    begun = time.monotonic()
+    warm_up(engine)
+    report("warm_up", "", time.monotonic() - begun)
+    # What exists now lives as long as the process: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    return Scheduler(
+        engine.info,
+        engine.runner,
+        engine.cache,
+        io,
+        order=_order(engine.config.schedule_policy, engine.cache),
+        max_queued=engine.config.max_queued_requests,
+    )
+
+
+def _order(policy: str, cache: PrefixCache) -> Order:
+    if policy == "fcfs":
+        return fcfs
+
+    def matched(request: Request) -> int:
+        return cache.peek(request.namespace, request.token_ids)
+
+    return longest_prefix_match(matched)

@@ -1,0 +1,69 @@
+"""Bounds on what one request may send: bytes and seconds, enforced while the body comes in."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sgl.errors import PayloadTooLarge
+from sgl.server.errors import BodyTimeout
+
+BODY_SECONDS: Final = 30.0
+"""Time a client has for sending its whole body."""
+
+
+class BodyLimit:
+    """Refuses bodies over ``max_bytes`` (413) and bodies that take longer than ``seconds`` (408).
+
+    A declared length is refused at once, a body without one as soon as it has grown too long. What comes
+    after the body (the disconnect) passes without a deadline.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float = BODY_SECONDS) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if _declared_length(scope) > self._max_bytes:
+            raise self._too_large()
+        await self._app(scope, self._bounded(receive), send)
+
+    def _bounded(self, receive: Receive) -> Receive:
+        ends_at = 0.0
+        received = 0
+        complete = False
+
+        async def bounded() -> Message:
+            nonlocal ends_at, received, complete
+            if complete:
+                return await receive()
+            now = asyncio.get_running_loop().time()
+            ends_at = ends_at or now + self._seconds
+            try:
+                message = await asyncio.wait_for(receive(), max(0.0, ends_at - now))
+            except asyncio.TimeoutError:
+                raise BodyTimeout(
+                    f"The request body did not arrive within {self._seconds:g} seconds; send it faster."
+                ) from None
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
+                raise self._too_large()
+            complete = not message.get("more_body", False)
+            return message
+
+        return bounded
+
+    def _too_large(self) -> PayloadTooLarge:
+        return PayloadTooLarge(f"The request body is larger than {self._max_bytes} bytes; send less per request.")
+
+
+def _declared_length(scope: Scope) -> int:
+    values = [value for name, value in scope["headers"] if name == b"content-length"]
+    # The HTTP parser lets only digits through; a length of 20 digits is too large whatever the limit.
+    return int(values[0][:20]) if values and values[0].isdigit() else 0

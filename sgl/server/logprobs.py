@@ -1,0 +1,138 @@
+"""Log probabilities in OpenAI's two shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from sgl.protocol.messages import TokenLogprob
+from sgl.tokenizer.detokenize import Detokenizer
+from sgl.tokenizer.load import Tokenizer
+
+LOWEST: Final = -9999.0
+"""What OpenAI shows for a token that cannot occur: JSON has no minus infinity."""
+
+
+class ChatAlternative(msgspec.Struct, frozen=True):
+    """A token that could have come."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+
+
+class ChatLogprob(msgspec.Struct, frozen=True):
+    """A token of a chat answer."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+    top_logprobs: list[ChatAlternative]
+
+
+class ChatLogprobs(msgspec.Struct, frozen=True):
+    """The ``logprobs`` of a chat choice."""
+
+    content: list[ChatLogprob]
+    refusal: None = None
+
+
+class CompletionLogprobs(msgspec.Struct):
+    """The ``logprobs`` of a completion choice: parallel lists, one entry per token.
+
+    ``text_offset`` counts characters from the start of the choice's text (of the prompt when it is echoed)
+    to where the token begins. A token inside a character begins where the character does. The first token
+    of a prompt has no logprob.
+    """
+
+    tokens: list[str] = []
+    token_logprobs: list[float | None] = []
+    top_logprobs: list[dict[str, float] | None] = []
+    text_offset: list[int] = []
+
+    def extend(self, more: CompletionLogprobs) -> None:
+        """Adds the entries of the next chunk."""
+        self.tokens += more.tokens
+        self.token_logprobs += more.token_logprobs
+        self.top_logprobs += more.top_logprobs
+        self.text_offset += more.text_offset
+
+
+def chat_logprobs(tokenizer: Tokenizer, entries: Sequence[TokenLogprob]) -> ChatLogprobs:
+    """Renders the entries of one update."""
+    return ChatLogprobs(
+        [
+            ChatLogprob(
+                tokenizer.token_text(entry.token_id),
+                _shown(entry.logprob),
+                list(tokenizer.token_bytes(entry.token_id)),
+                [
+                    ChatAlternative(tokenizer.token_text(token), _shown(logprob), list(tokenizer.token_bytes(token)))
+                    for token, logprob in entry.top
+                ],
+            )
+            for entry in entries
+        ]
+    )
+
+
+class CompletionRenderer:
+    """Renders the logprobs of one completion choice in order, keeping count of characters.
+
+    Args:
+        tokenizer: The model's.
+        skip_special_tokens: As in the request; a token that leaves no text moves no offset.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, *, skip_special_tokens: bool) -> None:
+        self._tokenizer = tokenizer
+        self._skip = skip_special_tokens
+        self._position = 0
+        self._text = self._fresh_text()
+
+    def prompt(
+        self, token_ids: Sequence[int], logprobs: Sequence[TokenLogprob | None], text: str
+    ) -> CompletionLogprobs:
+        """Renders the tokens of an echoed prompt, whose characters ``text`` go before the answer's."""
+        offsets = self._advance(token_ids)
+        # The answer is decoded apart from the prompt, so its characters are counted afresh from here.
+        self._position = len(text)
+        self._text = self._fresh_text()
+        return self._render(token_ids, logprobs, [min(offset, len(text)) for offset in offsets])
+
+    def output(self, token_ids: Sequence[int], logprobs: Sequence[TokenLogprob]) -> CompletionLogprobs:
+        """Renders the tokens of one update."""
+        return self._render(token_ids, logprobs, self._advance(token_ids))
+
+    def _advance(self, token_ids: Sequence[int]) -> list[int]:
+        offsets: list[int] = []
+        for token in token_ids:
+            offsets.append(self._position)
+            self._position += len(self._text.feed([token]).text)
+        return offsets
+
+    def _render(
+        self, token_ids: Sequence[int], logprobs: Sequence[TokenLogprob | None], offsets: list[int]
+    ) -> CompletionLogprobs:
+        return CompletionLogprobs(
+            [self._tokenizer.token_text(token) for token in token_ids],
+            [None if entry is None else _shown(entry.logprob) for entry in logprobs],
+            [None if entry is None else self._alternatives(entry) for entry in logprobs],
+            offsets,
+        )
+
+    def _alternatives(self, entry: TokenLogprob) -> dict[str, float]:
+        """Text -> logprob of the likeliest tokens and the token itself; of equal texts the likeliest stays."""
+        found: dict[str, float] = {}
+        for token, logprob in (*entry.top, (entry.token_id, entry.logprob)):
+            found.setdefault(self._tokenizer.token_text(token), _shown(logprob))
+        return found
+
+    def _fresh_text(self) -> Detokenizer:
+        return Detokenizer(self._tokenizer, skip_special_tokens=self._skip, stop=(), no_stop_trim=True)
+
+
+def _shown(logprob: float) -> float:
+    return max(logprob, LOWEST)

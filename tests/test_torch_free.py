@@ -1,0 +1,61 @@
+"""The HTTP process and the command line never import torch, and the fast answers import next to nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+from tests.source import modules
+
+TORCH_FREE: Final = {
+    *("_version", "errors", "env", "log", "registry", "exits", "launcher"),
+    *("config", "protocol", "ipc", "hub", "tokenizer", "parsers", "runtime", "server"),
+}
+HEAVY: Final = ("torch", "transformers", "triton")
+SLOW: Final = (
+    *("torch", "transformers", "numpy", "typer", "rich", "textual", "pydantic", "msgspec"),
+    *("huggingface_hub", "starlette", "uvicorn", "httpx", "openai", "asyncio", "zmq"),
+)
+
+
+def imported(program: str, *arguments: str) -> set[str]:
+    """Runs ``program`` in a fresh interpreter and returns the names in its sys.modules."""
+    ending = "\nimport sys\nprint('\\n' + ' '.join(sys.modules))"
+    finished = subprocess.run(
+        [sys.executable, "-c", program + ending, *arguments], capture_output=True, text=True, check=True, timeout=120
+    )
+    return set(finished.stdout.splitlines()[-1].split())
+
+
+def test_the_http_side_never_imports_torch() -> None:
+    names = [
+        module.name
+        for module in modules()
+        if module.name == "sgl"
+        or module.name.split(".")[0] == "sgl_cli"
+        or module.name.partition(".")[2].split(".")[0] in TORCH_FREE
+    ]
+    loaded = imported("\n".join(f"import {name}" for name in names))
+    guilty = loaded & set(HEAVY)
+    if guilty:  # Say which module it was; only a failure pays for the search.
+        guilty = {name for name in names if imported(f"import {name}") & set(HEAVY)}
+    assert not guilty
+
+
+def test_importing_sgl_imports_nothing_else() -> None:
+    assert not imported("import sgl") & set(SLOW)
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["--version"], ["serve", "--help"], ["serv"], ["chat"]])
+def test_fast_answers_import_only_the_standard_library(words: list[str]) -> None:
+    loaded = imported("import sys, sgl_cli.main\nsgl_cli.main.main(sys.argv[1:])", *words)
+    assert not loaded & set(SLOW)
+
+
+@pytest.mark.parametrize("words", [["serve", "--prot", "1"], ["serve", "-m", "x", "--tp", "two"]])
+def test_a_wrong_flag_is_answered_without_the_server(words: list[str]) -> None:
+    loaded = imported("import sys, sgl_cli.main\nsgl_cli.main.main(sys.argv[1:])", *words)
+    assert not loaded & {*HEAVY, "pydantic", "rich", "starlette", "uvicorn", "tokenizers", "asyncio"}
