@@ -1,6 +1,7 @@
 """How a program of ours ends: an exit code, and on failure one ``error:`` line with an optional hint.
 
-Exit codes: 0 done, 1 the machine or the engine failed, 2 wrong usage, 3 a check failed, 130 interrupted.
+Exit codes: 0 done, 1 the machine or the engine failed, 2 wrong usage, 3 a check failed, 130 interrupted;
+a server has two more (`sgl.server.run`).
 """
 
 from __future__ import annotations

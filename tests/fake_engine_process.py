@@ -1,7 +1,7 @@
 """An engine process without a model: ``python -m tests.fake_engine_process``, started by `launch_engine`.
 
-``model_path`` of its config says how it behaves, see `_BEHAVIOURS`; otherwise it is the real
-`sgl.scheduler.process` with a `FakeEngine` for a scheduler.
+``model_path`` of its config says how it misbehaves, see `_BEHAVIOURS`; any other behaves. All but the
+scheduler, which drives a `FakeEngine`, is the real `sgl.scheduler.process`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def build(config: EngineConfig, io: Io, report: Report) -> FakeScheduler:
     report("loading weights", config.model_path, None)
     report("loading weights", config.model_path, 0.25)
     info = fake_info(settings={"threads": os.environ.get("OMP_NUM_THREADS"), "key": os.environ.get("SGL_API_KEY")})
-    return _BEHAVIOURS[config.model_path](io, info)
+    return _BEHAVIOURS.get(config.model_path, FakeScheduler)(io, info)
 
 
 def _refuse(io: Io, info: EngineInfo) -> FakeScheduler:
@@ -86,7 +86,6 @@ def _take_for_ever(io: Io, info: EngineInfo) -> FakeScheduler:
 
 
 _BEHAVIOURS = {
-    "good": FakeScheduler,
     "deaf": DeafScheduler,
     "broken": BrokenScheduler,
     "refuses": _refuse,

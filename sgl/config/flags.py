@@ -149,7 +149,14 @@ SERVE_FLAGS: Final = (
         "Address to listen on. 0.0.0.0 is every network the machine is on: set a key as well.",
         default="127.0.0.1",
     ),
-    Flag("--port", Integer(1, 65535, metavar="PORT"), ("port",), SERVER, "TCP port to listen on.", default="30000"),
+    Flag(
+        "--port",
+        Integer(0, 65535, metavar="PORT"),
+        ("port",),
+        SERVER,
+        "TCP port to listen on; 0 takes a free one.",
+        default="30000",
+    ),
     Flag(
         "--api-key",
         Secret(),

@@ -53,12 +53,8 @@ REFUSED: Final = {
         "is not in this version: weights are served as they are stored": (
             "--quantization* -q --load-in-* --torchao-config"
         ),
-        "is not in this version: the KV cache has the type of --dtype": (
-            "--kv-cache-dtype* --cache-type-* -ctk -ctv"
-        ),
-        "is not in this version: there is one backend": (
-            "--attention-backend* --sampling-backend --flash-attn -fa"
-        ),
+        "is not in this version: the KV cache has the type of --dtype": ("--kv-cache-dtype* --cache-type-* -ctk -ctv"),
+        "is not in this version: there is one backend": ("--attention-backend* --sampling-backend --flash-attn -fa"),
         "is not in this version: it computes on the CPU": (
             "--cuda-graph-* --enable-torch-compile --compilation-config --n-gpu-layers --gpu-layers -ngl"
         ),
@@ -71,9 +67,7 @@ REFUSED: Final = {
         "is not in this version: no structured output": (
             "--grammar* --guided-decoding-* --structured-outputs-* --json-schema"
         ),
-        "is not in this version: models generate text only": (
-            "--embedding --is-embedding --reranking --task --runner"
-        ),
+        "is not in this version: models generate text only": ("--embedding --is-embedding --reranking --task --runner"),
         "is not in this version: models read text only": "--mm-* --mmproj --limit-mm-per-prompt",
         "is not in this version: start one server for each replica": "--dp -dp --dp-size --data-parallel*",
         "is not in this version: no pipeline parallelism": "--pp -pp --pp-size --pipeline-parallel*",

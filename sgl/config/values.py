@@ -187,9 +187,9 @@ def human_integer(text: str) -> int:
     whole, _, fraction = number.partition(".")
     digits = whole + fraction
     if scale is None or not digits.isascii() or not digits.isdecimal():
-        raise ValueError(text)
+        raise ValueError(f"{text!r} is not a whole number")
     shift: int = 10 ** len(fraction)
     value, rest = divmod(int(digits) * scale, shift)
     if rest:
-        raise ValueError(text)
+        raise ValueError(f"{text!r} is not a whole number")
     return sign * value

@@ -9,8 +9,7 @@
     float32 prepacked        990 / 1579 / 11870   (oneDNN's blocked layout, chosen once)
 
 So float32 weights are prepacked, and bfloat16 weights are prepacked for few rows and upcast to float32
-per call for many, where oneDNN's bfloat16 GEMM without AMX is slower than the float32 one. Prepacked
-float32 also gives each row the same bits whatever the number of rows, which `--deterministic` builds on.
+per call for many, where oneDNN's bfloat16 GEMM without AMX is slower than the float32 one.
 """
 
 from __future__ import annotations
@@ -31,6 +30,10 @@ UPCAST_FROM_ROWS: Final = 64
 """bfloat16 weights are multiplied in float32 from this many rows on."""
 PACKED_FOR_ROWS: Final = 16
 """Row count oneDNN chooses its blocking for; the layouts for 1 and 16 rows are the same here."""
+TILE_ROWS: Final = 16
+"""Rows of every call in deterministic mode."""
+
+_PACKS: Final = bool(torch._C._has_mkldnn)
 
 
 def choose_matmul(weight: Tensor, bias: Tensor | None, *, deterministic: bool = False) -> Matmul:
@@ -39,15 +42,18 @@ def choose_matmul(weight: Tensor, bias: Tensor | None, *, deterministic: bool = 
     Args:
         weight: [out_features, in_features].
         bias: [out_features] or None, of the same dtype.
-        deterministic: Only ways whose result per row does not depend on the number of rows.
+        deterministic: Each row's bits must not depend on the number of rows.
     """
-    if weight.device.type != "cpu" or not torch._C._has_mkldnn:
-        return _by_row(weight, bias) if deterministic else plain(weight, bias)
-    if weight.dtype == torch.float32 and (deterministic or weight.numel() >= PACK_FROM_ELEMENTS):
+    if deterministic:
+        packable = _PACKS and weight.dtype != torch.float16
+        return tiled(packed(weight, bias) if packable else plain(weight, bias))
+    if not _PACKS or weight.numel() < PACK_FROM_ELEMENTS:
+        return plain(weight, bias)
+    if weight.dtype == torch.float32:
         return packed(weight, bias)
-    if weight.dtype == torch.bfloat16 and not deterministic and weight.numel() >= PACK_FROM_ELEMENTS:
+    if weight.dtype == torch.bfloat16:
         return packed_or_upcast(weight, bias)
-    return _by_row(weight, bias) if deterministic else plain(weight, bias)
+    return plain(weight, bias)
 
 
 def plain(weight: Tensor, bias: Tensor | None) -> Matmul:
@@ -84,12 +90,18 @@ def packed_or_upcast(weight: Tensor, bias: Tensor | None) -> Matmul:
     return apply
 
 
-def _by_row(weight: Tensor, bias: Tensor | None) -> Matmul:
-    """One matrix-vector product per row: slow, and the same bits for any number of rows."""
+def tiled(matmul: Matmul) -> Matmul:
+    """Calls ``matmul`` on exactly `TILE_ROWS` rows at a time, the last tile padded with zeros.
+
+    Libraries choose blocking and order of summation by shape, so a row's bits may depend on how many rows
+    come with it. In calls of one shape they do not.
+    """
 
     def apply(x: Tensor) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
-        out = torch.cat([F.linear(row.unsqueeze(0), weight, bias) for row in rows])
-        return out.view(*x.shape[:-1], weight.shape[0])
+        count = rows.shape[0]
+        padded = F.pad(rows, (0, 0, 0, -count % TILE_ROWS))
+        out = torch.cat([matmul(tile) for tile in padded.split(TILE_ROWS)])
+        return out[:count].view(*x.shape[:-1], out.shape[-1])
 
     return apply

@@ -130,7 +130,7 @@ def read_chat(body: dict[str, object]) -> ChatRequest:
         messages=messages,
         add_generation_prompt=add_prompt,
         continue_final_message=continue_final,
-        template_kwargs=_read_template_kwargs(fields),
+        template_kwargs=read_template_kwargs(fields),
     )
     _log_unknown(fields)
     return request
@@ -317,7 +317,12 @@ def _read_chat_max_tokens(fields: Fields) -> int | None:
     return older if newer is None else newer
 
 
-def _read_template_kwargs(fields: Fields) -> dict[str, object]:
+def read_template_kwargs(fields: Fields) -> dict[str, object]:
+    """Extra variables for the chat template.
+
+    Raises:
+        UnsupportedParameter: One of them is the server's own to set.
+    """
     kwargs = fields.mapping("chat_template_kwargs", {})
     for name in RESERVED_TEMPLATE_NAMES:
         if name in kwargs:

@@ -13,16 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
-
-from sgl.errors import (
-    ContextLengthExceeded,
-    Draining,
-    EngineDead,
-    EngineFailure,
-    RequestError,
-    SglError,
-)
+from sgl.errors import Draining, EngineDead, EngineFailure, SglError
 from sgl.ipc.token_ids import pack_ids
 from sgl.protocol.messages import (
     Abort,
@@ -37,18 +28,17 @@ from sgl.protocol.messages import (
     Probe,
     Stats,
 )
-from sgl.protocol.sampling import SamplingParams
+from sgl.runtime.admission import resolve_sampling
 from sgl.runtime.backlog import Backlog
 from sgl.runtime.failures import error_of
-from sgl.runtime.generation import FinishReason, GenerateSpec, Generation, Update
+from sgl.runtime.generation import FinishReason, GenerateSpec, Generation, Observer, Update
 from sgl.runtime.journal import JournalEntry
-from sgl.runtime.observer import Observer
 from sgl.runtime.tickets import Tickets
 from sgl.runtime.transport import Transport
 from sgl.tokenizer.detokenize import Detokenizer
 from sgl.tokenizer.load import Tokenizer
 
-__all__ = ["EngineClient", "FinishReason", "GenerateSpec", "Generation", "Transport", "Update"]
+__all__ = ["EngineClient", "FinishReason", "GenerateSpec", "Generation", "Observer", "Transport", "Update"]
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +122,7 @@ class EngineClient:
         """
         self.start()
         self._check_open()
-        sampling = self._resolve_sampling(spec)
+        sampling = resolve_sampling(spec, self.info)
         self._backlog.check(len(self._live))
         self._last_rid += 1
         rid = self._last_rid
@@ -193,38 +183,6 @@ class EngineClient:
         self._check_alive()
         if self._draining:
             raise Draining("The server is shutting down and takes no new requests.")
-
-    def _resolve_sampling(self, spec: GenerateSpec) -> SamplingParams:
-        """Checks the request against this model; fills ``max_new_tokens`` with what is left of the context."""
-        spec.sampling.validate(self.info.vocab_size)
-        prompt_tokens = len(spec.prompt_ids)
-        if prompt_tokens == 0:
-            raise RequestError("The prompt is empty; send at least one token.", param="prompt", code="invalid_value")
-        for token in (min(spec.prompt_ids), max(spec.prompt_ids)):
-            if not 0 <= token < self.info.vocab_size:
-                raise RequestError(
-                    f"The prompt has token id {token}; this model has ids 0 to {self.info.vocab_size - 1}.",
-                    param="prompt",
-                    code="invalid_value",
-                )
-        wanted = spec.sampling.max_new_tokens
-        self._check_fits(prompt_tokens, 1 if wanted is None else wanted)
-        if wanted is not None:
-            return spec.sampling
-        return msgspec.structs.replace(spec.sampling, max_new_tokens=self.info.max_request_tokens - prompt_tokens)
-
-    def _check_fits(self, prompt_tokens: int, output_tokens: int) -> None:
-        total = prompt_tokens + output_tokens
-        if total <= self.info.max_request_tokens:
-            return
-        asked = f"you requested {total} tokens ({prompt_tokens} in the prompt, {output_tokens} in the completion)"
-        if total > self.info.max_model_len:
-            limit = f"This model's maximum context length is {self.info.max_model_len} tokens"
-        else:
-            limit = f"The KV pool of this server holds {self.info.max_request_tokens} tokens of one request"
-        raise ContextLengthExceeded(
-            f"{limit}. However, {asked}. Please reduce the length of the prompt or of the completion.", param="prompt"
-        )
 
     # -- questions ---------------------------------------------------------------------------------
 

@@ -7,13 +7,12 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from sgl.errors import SglError
 from sgl.protocol.messages import Delta, LogprobRequest, Timings, TokenLogprob
 from sgl.protocol.sampling import SamplingParams
 from sgl.runtime.journal import JournalEntry
-from sgl.runtime.observer import Observer
 from sgl.tokenizer.detokenize import Detokenizer
 
 
@@ -65,6 +64,18 @@ class Update:
     token_ids: list[int]
     logprobs: list[TokenLogprob]
     finish: FinishReason | None
+
+
+class Observer(Protocol):
+    """What wants to know how requests fare, such as the server's metrics; told in the event loop's thread."""
+
+    def advanced(self, generation: Generation, tokens: int) -> None:
+        """The engine brought ``tokens`` (at least 1) more; the generation holds them already."""
+        ...
+
+    def ended(self, generation: Generation) -> None:
+        """Nothing will be added any more: ``generation.finish`` or ``generation.error`` says why."""
+        ...
 
 
 class Generation:
@@ -279,9 +290,10 @@ class Generation:
 
     def end(self, reason: FinishReason) -> None:
         """Ends the request with the text that was still held back; called by the engine client only."""
-        if not isinstance(reason.matched, str):
-            self.text += self._detokenizer.finish()
-        self.finish = reason
+        self.text += self._detokenizer.finish()
+        matched = self._detokenizer.matched
+        # What was held back can complete a stop string: bytes that turned out to be no character do.
+        self.finish = reason if matched is None or reason.kind == "abort" else FinishReason("stop", matched)
         self._close()
 
     def fail(self, error: SglError) -> None:

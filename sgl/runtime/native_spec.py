@@ -16,8 +16,14 @@ DEFAULT_MAX_NEW_TOKENS: Final = 128
 """SGLang's default."""
 
 
-def generate_spec(item: NativeItem, prompt_ids: list[int], info: EngineInfo, namespace: str) -> GenerateSpec:
+def generate_spec(
+    item: NativeItem, prompt_ids: list[int], info: EngineInfo, *, namespace: str = "", label: str = ""
+) -> GenerateSpec:
     """What to submit for ``item``, whose prompt has been tokenised to ``prompt_ids``.
+
+    Args:
+        namespace: Name of the prefix cache it may share.
+        label: Its name in logs and for aborts; "" takes the client's ``rid``.
 
     Raises:
         RequestError: ``logprob_start_len`` lies beyond the prompt.
@@ -28,7 +34,7 @@ def generate_spec(item: NativeItem, prompt_ids: list[int], info: EngineInfo, nam
         logprobs=_within_prompt(item.logprobs, len(prompt_ids)),
         namespace=namespace,
         priority=item.priority,
-        label=item.rid,
+        label=label or item.rid,
     )
 
 

@@ -168,8 +168,8 @@ class SamplingBatch:
         device = torch.device(device)
         self.rows = tuple(rows)
         drawn = [index for index, row in enumerate(rows) if not row.greedy]
-        truncated = [index for index in drawn if rows[index].params.top_k > 0 or rows[index].params.top_p < 1.0]
-        whole = [index for index in drawn if index not in set(truncated)]
+        truncated = [index for index in drawn if _truncates(rows[index].params)]
+        whole = [index for index in drawn if not _truncates(rows[index].params)]
         self.whole = DrawGroup(rows, whole, device) if whole else None
         self.truncated = DrawGroup(rows, truncated, device) if truncated else None
         self.reported = [index for index, row in enumerate(rows) if row.logprobs.output]
@@ -191,3 +191,7 @@ class SamplingBatch:
         self._unripe = [i for i in self._unripe if self.rows[i].generated < self.rows[i].params.min_new_tokens]
         ends = {i: self.rows[i].end_token_ids + self.rows[i].params.stop_token_ids for i in self._unripe}
         return EndMask(ends, self._device) if any(ends.values()) else None
+
+
+def _truncates(params: SamplingParams) -> bool:
+    return params.top_k > 0 or params.top_p < 1.0

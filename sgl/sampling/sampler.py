@@ -44,7 +44,7 @@ def sample(logits: Tensor, batch: SamplingBatch, allowed: Tensor | None = None) 
         batch: The n rows.
         allowed: What a grammar allows, per row; see `sgl.sampling.penalties.forbid`.
     """
-    adjusted = _adjust(logits, batch, allowed)
+    adjusted = adjust(logits, batch, allowed)
     # Of equal maxima `torch.max` gives the first index. A NaN or +inf anywhere shows in the maximum.
     best, arg_best = torch.max(adjusted, -1)
     finite = [math.isfinite(value) for value in best.tolist()]
@@ -63,8 +63,8 @@ def sample(logits: Tensor, batch: SamplingBatch, allowed: Tensor | None = None) 
     return Sampled(token_ids, finite, _report(logits, token_ids, finite, batch))
 
 
-def _adjust(logits: Tensor, batch: SamplingBatch, allowed: Tensor | None) -> Tensor:
-    """The adjusted logits as a float32 copy, or ``logits`` themselves when nothing changes them."""
+def adjust(logits: Tensor, batch: SamplingBatch, allowed: Tensor | None = None) -> Tensor:
+    """Step 2 of the definition: a float32 copy of ``logits``, or these themselves when nothing changes them."""
     end_mask = batch.end_mask()
     if batch.bias is None and batch.penalties is None and end_mask is None and allowed is None:
         return logits

@@ -13,14 +13,20 @@ from starlette.routing import Route
 
 from sgl.config.server import ServerConfig
 from sgl.runtime.client import EngineClient
+from sgl.server.admin import Admin
 from sgl.server.auth import Auth
 from sgl.server.boundary import ErrorBoundary
 from sgl.server.chat import ChatCompletions
 from sgl.server.completions import Completions
 from sgl.server.errors import translate_http_exception
+from sgl.server.health import Health
+from sgl.server.info import Info
 from sgl.server.limits import BodyLimit
+from sgl.server.metrics import Metrics
+from sgl.server.native import Generate
 from sgl.server.requestid import RequestId
 from sgl.server.served import ServedModel
+from sgl.server.tokenize import Tokenize
 
 
 def build_app(client: EngineClient, config: ServerConfig) -> Starlette:
@@ -29,9 +35,16 @@ def build_app(client: EngineClient, config: ServerConfig) -> Starlette:
     Every path stands in exactly one `Route`, which lists all methods it takes.
     """
     served = ServedModel(config)
+    metrics = Metrics(client, served.name)
+    client.observer = metrics
     routes = [
         Route("/v1/chat/completions", ChatCompletions(client, config, served), methods=["POST"]),
         Route("/v1/completions", Completions(client, config, served), methods=["POST"]),
+        Route("/generate", Generate(client, config), methods=["POST", "PUT"]),
+        *Tokenize(client).routes(),
+        *Health(client).routes(),
+        *Info(client, config, served).routes(),
+        *Admin(client, metrics).routes(),
     ]
     app = Starlette(
         routes=routes,

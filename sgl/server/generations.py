@@ -14,9 +14,6 @@ from sgl.runtime.client import EngineClient, GenerateSpec, Generation, Update
 MERGE_BUFFER: Final = 64
 """Updates that may wait between many generations and their one reader; beyond, generations coalesce."""
 
-_SEED_STEP: Final = 0x9E3779B97F4A7C15
-"""2**64 divided by the golden ratio: the seeds of a request's choices lie far apart."""
-
 
 class Indexed(NamedTuple):
     """An update and the number of the choice it belongs to."""
@@ -40,14 +37,6 @@ def usage_of(generations: Sequence[Generation], choices: int) -> Usage:
     cached = sum(generation.cached_tokens for generation in generations[::choices])
     completion = sum(generation.completion_tokens for generation in generations)
     return Usage(prompt, completion, prompt + completion, {"cached_tokens": cached})
-
-
-def choice_seed(seed: int | None, choice: int) -> int | None:
-    """Seed of one of several choices: the first keeps the request's, the others get their own from it."""
-    if seed is None or choice == 0:
-        return seed
-    mixed = (seed + choice * _SEED_STEP) % 2**64
-    return mixed - 2**64 if mixed >= 2**63 else mixed
 
 
 def submit_all(client: EngineClient, specs: Iterable[GenerateSpec]) -> list[Generation]:

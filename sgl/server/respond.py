@@ -1,4 +1,4 @@
-"""From generations to an HTTP answer, the same way for every OpenAI route, streamed or whole."""
+"""From generations to an HTTP answer, the same way for every route, streamed or whole."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from starlette.types import Receive, Scope, Send
 
 from sgl.errors import SglError
 from sgl.protocol.openai import Generating
+from sgl.protocol.seeds import sample_seed
 from sgl.runtime.client import GenerateSpec, Generation, Update
 from sgl.server.auth import cache_namespace
 from sgl.server.errors import ClientGone, internal_error
-from sgl.server.generations import choice_seed, merged, whole
+from sgl.server.generations import merged, whole
 from sgl.server.requestid import request_id
 from sgl.server.sse import EventStream, error_event
 from sgl.server.watch import Deadlines, Watch
@@ -43,8 +44,8 @@ class Answer(Protocol):
         """Folds one update of choice ``index`` into the whole answer."""
         ...
 
-    def body(self) -> dict[str, object]:
-        """The whole answer, after every choice's last update was added."""
+    def body(self) -> object:
+        """The whole answer as JSON-like data, after every choice's last update was added."""
         ...
 
 
@@ -55,7 +56,7 @@ def specs_of(scope: Scope, request: Generating, prompts: Sequence[Sequence[int]]
         for choice in range(request.choices):
             yield GenerateSpec(
                 prompt_ids=prompt,
-                sampling=msgspec.structs.replace(request.sampling, seed=choice_seed(request.sampling.seed, choice)),
+                sampling=msgspec.structs.replace(request.sampling, seed=sample_seed(request.sampling.seed, choice)),
                 logprobs=request.logprobs,
                 namespace=namespace,
                 priority=request.priority,
@@ -72,14 +73,18 @@ async def respond(
     *,
     stream: bool,
     deadlines: Deadlines,
+    aborts_are_answers: bool = False,
 ) -> None:
     """Sends ``answer`` as the generations go on; none of them outlives this call.
+
+    Args:
+        aborts_are_answers: Whether ``answer`` can tell of an abort; otherwise it becomes an error.
 
     Raises:
         SglError: The request failed before anything was sent, so it can still get a status of its own.
         ClientGone: The client left.
     """
-    async with Watch(generations, receive, deadlines) as watch:
+    async with Watch(generations, receive, deadlines, aborts_are_answers=aborts_are_answers) as watch:
         if stream:
             await _stream(scope, send, generations, answer, watch)
         else:

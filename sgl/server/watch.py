@@ -35,10 +35,23 @@ class Watch:
     ``receive`` must have delivered the whole request body before.
     """
 
-    def __init__(self, generations: Sequence[Generation], receive: Receive, deadlines: Deadlines) -> None:
+    def __init__(
+        self,
+        generations: Sequence[Generation],
+        receive: Receive,
+        deadlines: Deadlines,
+        *,
+        aborts_are_answers: bool = False,
+    ) -> None:
+        """Watches over ``generations``.
+
+        Args:
+            aborts_are_answers: Whether the route can tell of an abort by /abort_request in its own words.
+        """
         self._generations = generations
         self._receive = receive
         self._deadlines = deadlines
+        self._aborts_are_answers = aborts_are_answers
         self._cause: SglError | ClientGone | None = None
         self._listener: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -68,10 +81,12 @@ class Watch:
             ClientGone: Nobody is there to read an answer.
             SglError: Why the request was ended early.
         """
-        if finish is not None and finish.kind == "abort":
-            raise self._cause or RequestAborted(
-                "The request was aborted before it was done; send it again if it is still wanted."
-            )
+        if finish is None or finish.kind != "abort":
+            return
+        if self._cause is not None:
+            raise self._cause
+        if not self._aborts_are_answers:
+            raise RequestAborted("The request was aborted before it was done; send it again if it is still wanted.")
 
     async def _listen(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from sgl.tokenizer.stops import StopScanner
 
 if TYPE_CHECKING:
     from sgl.tokenizer.load import Tokenizer
@@ -25,7 +28,16 @@ class Fed:
 
 
 class Detokenizer:
-    """The text of one request. ``matched`` is the stop string that ended it, or None."""
+    """The text of one request, token by token, at a cost linear in the number of tokens.
+
+    All texts returned, put together, are ``tokenizer.decode`` of all ids (up to the stop string). Text is
+    held back while it is not certain: the first bytes of a character, a run of SentencePiece byte tokens
+    (one broken byte spoils the whole run), and what may be the beginning of a stop string. A stop string
+    that lies in such a run is therefore found at the token that ends the run.
+
+    Attributes:
+        matched: The stop string that ended the text, or None; `finish` can still set it.
+    """
 
     def __init__(
         self,
@@ -36,43 +48,32 @@ class Detokenizer:
         no_stop_trim: bool = False,
     ) -> None:
         self.matched: str | None = None
-        self._tokenizer = tokenizer
-        self._skip = skip_special_tokens
-        self._stop = stop
-        self._no_stop_trim = no_stop_trim
-        self._ids: list[int] = []
-        self._sent = 0
+        self._stream = tokenizer.text_stream()
+        self._skipped = tokenizer.special_ids if skip_special_tokens else frozenset[int]()
+        self._scanner = StopScanner(stop, keep_match=no_stop_trim) if stop else None
 
-    def feed(self, ids: list[int]) -> Fed:
-        """Takes the next ids; after a match further ids are ignored (``used`` 0)."""
+    def feed(self, ids: Sequence[int]) -> Fed:
+        """Takes the next ids. Once a stop string matched, further ids are ignored (``used`` is 0)."""
         if self.matched is not None:
             return Fed("", self.matched, 0)
+        parts: list[str] = []
         for used, token in enumerate(ids, 1):
-            self._ids.append(token)
-            text = self._tokenizer.decode(self._ids, skip_special_tokens=self._skip)
-            found = self._cut(text)
-            if found is not None:
-                return Fed(found, self.matched, used)
-        text = self._tokenizer.decode(self._ids, skip_special_tokens=self._skip)
-        hold = max((k for s in self._stop for k in range(1, len(s)) if text.endswith(s[:k])), default=0)
-        end = len(text) - hold
-        while end > self._sent and text[end - 1] == "\ufffd":
-            end -= 1
-        new = text[self._sent : max(end, self._sent)]
-        self._sent += len(new)
-        return Fed(new, None, len(ids))
+            if token in self._skipped:
+                continue
+            text = self._stream.push(token)
+            if text and self._scanner is not None:
+                text, self.matched = self._scanner.push(text)
+            parts.append(text)
+            if self.matched is not None:
+                return Fed("".join(parts), self.matched, used)
+        return Fed("".join(parts), None, len(ids))
 
     def finish(self) -> str:
-        """Ends the text: returns what was held back. A stop string it completes is cut (see ``matched``)."""
+        """Ends the text and returns what was held back, cut at a stop string that it completes (`matched`)."""
         if self.matched is not None:
             return ""
-        text = self._tokenizer.decode(self._ids, skip_special_tokens=self._skip)
-        found = self._cut(text)
-        return text[self._sent :] if found is None else found
-
-    def _cut(self, text: str) -> str | None:
-        hits = [(text.find(s, self._sent) + len(s), -len(s), s) for s in self._stop if s in text[self._sent :]]
-        if not hits:
-            return None
-        end, _, self.matched = min(hits)
-        return text[self._sent : end if self._no_stop_trim else end - len(self.matched)]
+        rest = self._stream.finish()
+        if self._scanner is None:
+            return rest
+        text, self.matched = self._scanner.push(rest)
+        return text if self.matched is not None else text + self._scanner.finish()

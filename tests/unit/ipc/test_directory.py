@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import sgl
 from sgl.errors import StartupError
 from sgl.ipc.directory import FROM_ENGINE, SETTLING_SECONDS, TO_ENGINE, SocketDirectory, remove_leftovers
 
@@ -27,7 +28,7 @@ def leave_behind(base: Path) -> Path:
         "import os; from sgl.ipc.directory import SocketDirectory\n"
         "directory = SocketDirectory.create(); print(directory.path, flush=True); os._exit(9)"
     )
-    environ = {**os.environ, "XDG_RUNTIME_DIR": str(base), "PYTHONPATH": os.getcwd()}
+    environ = {**os.environ, "XDG_RUNTIME_DIR": str(base), "PYTHONPATH": str(Path(sgl.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
     path = Path(done.stdout.strip())
     for name in (TO_ENGINE, FROM_ENGINE):

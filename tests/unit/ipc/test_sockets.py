@@ -13,9 +13,10 @@ import pytest
 import zmq
 
 from sgl.errors import EngineDead
-from sgl.ipc.directory import TO_ENGINE, SocketDirectory, address
+from sgl.ipc.codec import Outbound
+from sgl.ipc.directory import FROM_ENGINE, TO_ENGINE, SocketDirectory, address
 from sgl.ipc.sockets import EngineEnd, ServerEnd
-from sgl.protocol.messages import Abort, Outputs, Probe, Stats, Stop, ToEngine
+from sgl.protocol.messages import Abort, FromEngine, FromEngineFrame, Outputs, Probe, Stats, Stop, ToEngine
 
 EPOCH = 2**62 + 1
 
@@ -125,14 +126,21 @@ async def test_hanging_up_wakes_a_waiting_receiver(folder: Path) -> None:
 
 
 async def test_a_lost_frame_ends_the_line_with_a_clear_error(folder: Path) -> None:
-    server, engine = await connected(folder)
-    engine._outbound.pack(Stats())  # made, numbered, and lost on the way
-    engine.send(Stats())
+    server = ServerEnd(folder, EPOCH)
+    context = zmq.Context()
+    engine = context.socket(zmq.PUSH)
+    engine.connect(address(folder, FROM_ENGINE))
+    frames: Outbound[FromEngine] = Outbound(EPOCH, FromEngineFrame)
+    first, _lost, third = (frames.pack(Stats(ticket=ticket)) for ticket in range(3))
+    engine.send(first)
+    engine.send(third)
+    assert await server.recv() == Stats(ticket=0)
     with pytest.raises(EngineDead, match=r"The line to the engine broke: frames 1 to 1"):
         await server.recv()
-    with pytest.raises(EngineDead):
+    with pytest.raises(EngineDead, match="broke"):
         server.send(Stop())
-    engine.close()
+    engine.close(linger=0)
+    context.term()
     server.close()
 
 
@@ -140,7 +148,7 @@ async def test_a_stranger_on_the_socket_changes_nothing(folder: Path) -> None:
     server, engine = await connected(folder)
     context = zmq.Context()
     stranger = context.socket(zmq.PUSH)
-    stranger.connect(address(folder, "from-engine"))
+    stranger.connect(address(folder, FROM_ENGINE))
     chance = random.Random(1)
     for number in range(2000):
         stranger.send(chance.randbytes(chance.randrange(100)))
@@ -162,7 +170,7 @@ async def test_a_message_over_the_limit_from_a_stranger_is_refused(folder: Path)
     server, engine = await connected(folder)
     context = zmq.Context()
     stranger = context.socket(zmq.PUSH)
-    stranger.connect(address(folder, "from-engine"))
+    stranger.connect(address(folder, FROM_ENGINE))
     stranger.send(bytes(65 * 1024 * 1024))
     engine.send(Stats(ticket=1))
     assert await asyncio.wait_for(server.recv(), 5.0) == Stats(ticket=1)

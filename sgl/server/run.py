@@ -1,0 +1,242 @@
+"""`serve`: everything between a decided `ServerConfig` and the process's exit code.
+
+The life of a server: take the port; start the engine and load the tokenizer side by side; listen; print the
+ready card. Then one of three things ends it:
+
+* a first SIGINT or SIGTERM: new requests get 503, running ones may finish (exit 0; 75 when some could not),
+* a second one: the end, at once (130 or 143),
+* the engine's death: every waiting request gets its 503 error object (exit 70).
+
+On every path the engine process and its socket files are gone before `serve` returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+from sgl import log
+from sgl.config.server import ServerConfig
+from sgl.errors import EngineDead
+from sgl.protocol.messages import Phase
+from sgl.runtime.client import EngineClient
+from sgl.runtime.launch import EngineHandle, launch_engine
+from sgl.server.app import build_app
+from sgl.server.banner import exposure_warning, ready_card
+from sgl.server.connection import KEEP_ALIVE_SECONDS, MAX_HEADER_BYTES, Connection
+from sgl.server.listen import bind, in_use
+from sgl.server.served import ServedModel
+from sgl.server.stopping import StopSignals, exit_code
+from sgl.tokenizer.load import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+ENGINE_LOST: Final = 70
+"""EX_SOFTWARE of sysexits.h: a supervisor should start the server again."""
+DRAIN_INCOMPLETE: Final = 75
+"""EX_TEMPFAIL of sysexits.h: some requests were cut short."""
+
+FLUSH_SECONDS: Final = 5
+"""How long answers that are complete may take to reach their clients at the end."""
+LAST_WORDS_SECONDS: Final = 0.5
+"""The same after a second signal."""
+
+
+def serve(config: ServerConfig) -> int:
+    """Runs a server in this process until a signal or the engine's death; returns the exit code.
+
+    Raises:
+        StartupError: The port is taken, or the engine could not start.
+        ModelError: The model folder cannot be served.
+    """
+    log.configure("http", config.log_level)
+    began = time.monotonic()
+    warning = exposure_warning(config)
+    if warning is not None:
+        _say(warning)
+    with closing(bind(config.host, config.port)) as listener:
+        return asyncio.run(_serve(config, listener, began))
+
+
+async def _serve(config: ServerConfig, listener: socket.socket, began: float) -> int:
+    with StopSignals() as signals:
+        starting = asyncio.create_task(_start(config))
+        await _either(starting, signals.first)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait([starting])
+            return exit_code(signals.first.result())
+        engine, tokenizer = starting.result()
+        client = EngineClient(engine.transport, engine.info, tokenizer)
+        try:
+            return await _run(config, client, listener, signals, began)
+        finally:
+            ending = asyncio.create_task(client.close())
+            await _either(ending, signals.second)
+            if not ending.done():
+                engine.kill()
+            await ending
+            await tokenizer.close()
+
+
+async def _start(config: ServerConfig) -> tuple[EngineHandle, Tokenizer]:
+    """Starts the engine while the tokenizer loads; when one fails, nothing of the other is left."""
+    folder = Path(config.tokenizer_path or config.engine.model_path)
+    template = None if config.chat_template is None else Path(config.chat_template)
+    loading = asyncio.create_task(asyncio.to_thread(Tokenizer.load, folder, template))
+    launching = asyncio.create_task(launch_engine(config.engine, _report_phase))
+    try:
+        tokenizer, engine = await asyncio.gather(loading, launching)
+    except BaseException:
+        launching.cancel()
+        await asyncio.wait([launching])
+        if not launching.cancelled() and launching.exception() is None:
+            await launching.result().stop()
+        raise
+    return engine, tokenizer
+
+
+def _report_phase(phase: Phase) -> None:
+    what = f"{phase.name}: {phase.detail}" if phase.detail else phase.name
+    if phase.seconds is None:
+        logger.info("%s ...", what)
+    else:
+        logger.info("%s: done in %.2f s", what, phase.seconds)
+
+
+async def _run(
+    config: ServerConfig, client: EngineClient, listener: socket.socket, signals: StopSignals, began: float
+) -> int:
+    """Serves HTTP until the end comes; returns the exit code."""
+    died: asyncio.Future[EngineDead] = asyncio.get_running_loop().create_future()
+    client.on_death(died.set_result)
+    client.start()
+    http = _Uvicorn(_http_settings(config, build_app(client, config)))
+    serving = asyncio.create_task(http.serve(sockets=[listener]))
+    await _listening(http, serving, config)
+    _say(_card(config, client, listener, time.monotonic() - began))
+
+    await _either(serving, signals.first, died)
+    code = ENGINE_LOST if died.done() else await _drain(config, client, signals, died)
+    # What is cut off from here on is cut off on purpose; uvicorn would print a traceback for each.
+    logging.getLogger("uvicorn.error").disabled = True
+    http.should_exit = True
+    await _either(serving, signals.second)
+    if not serving.done():
+        code = exit_code(signals.second.result())
+        client.abort_all()
+        http.force_exit = True
+        await asyncio.wait([serving], timeout=LAST_WORDS_SECONDS)
+        serving.cancel()
+    await asyncio.wait([serving])
+    if not serving.cancelled():
+        serving.result()
+    return code
+
+
+async def _listening(http: _Uvicorn, serving: asyncio.Task[None], config: ServerConfig) -> None:
+    """Waits until connections are taken.
+
+    Raises:
+        StartupError: Another server has taken the port since we did, without listening, as we do.
+    """
+    listening = asyncio.create_task(http.listening.wait())
+    await _either(listening, serving)
+    if listening.done():
+        return
+    listening.cancel()
+    try:
+        await serving
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise in_use(config.port, config.host) from None
+        raise
+
+
+async def _drain(
+    config: ServerConfig, client: EngineClient, signals: StopSignals, died: asyncio.Future[EngineDead]
+) -> int:
+    """Lets running requests finish; returns the exit code."""
+    client.begin_drain()
+    if client.in_flight:
+        _say(
+            f"stopping: {client.in_flight} running requests have {config.drain_timeout:g} s to finish; "
+            "press Ctrl-C again to stop now"
+        )
+    finishing = asyncio.create_task(client.drained(config.drain_timeout))
+    await _either(finishing, signals.second, died)
+    finishing.cancel()
+    if died.done():
+        return ENGINE_LOST
+    if signals.second.done():
+        return exit_code(signals.second.result())
+    cut_short = client.abort_all()
+    if cut_short:
+        _say(f"stopped: {cut_short} requests were cut short after {config.drain_timeout:g} s")
+    return DRAIN_INCOMPLETE if cut_short else 0
+
+
+def _http_settings(config: ServerConfig, app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=config.max_connections,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=FLUSH_SECONDS,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+    )
+
+
+def _card(config: ServerConfig, client: EngineClient, listener: socket.socket, seconds: float) -> str:
+    return ready_card(
+        config,
+        client.info,
+        model_name=ServedModel(config).name,
+        port=listener.getsockname()[1],
+        chat=client.tokenizer.has_chat_template,
+        seconds=seconds,
+    )
+
+
+def _say(text: str) -> None:
+    """Tells the person in front of the terminal, whatever the log level is."""
+    print(text, file=sys.stderr, flush=True)
+
+
+async def _either(*futures: asyncio.Future[Any]) -> None:
+    """Waits until one of them is done."""
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn's server without its signal handlers, and with a word when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals to `StopSignals`."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()

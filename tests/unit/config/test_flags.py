@@ -1,0 +1,62 @@
+"""The table itself: complete, without clashes, and true about the defaults it states."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from sgl.config.arguments import parse_serve
+from sgl.config.engine import EngineConfig
+from sgl.config.flags import BY_SPELLING, GROUPS, SERVE_FLAGS, Flag
+from sgl.config.foreign import NEEDLESS, REFUSED, RENAMED
+from sgl.config.server import ServerConfig
+
+ENDS_BEFORE_THE_CONFIG = {"revision", "trust_remote_code", "api_key_file"}
+
+
+def by_flag(flag: Flag) -> str:
+    return flag.name
+
+
+def test_no_spelling_and_no_variable_is_used_twice() -> None:
+    spellings = [spelling for flag in SERVE_FLAGS for spelling in flag.spellings]
+    assert len(spellings) == len(set(spellings))
+    assert len({flag.variable for flag in SERVE_FLAGS}) == len(SERVE_FLAGS)
+
+
+def test_spellings_are_written_with_dashes() -> None:
+    for spelling in BY_SPELLING:
+        assert spelling.startswith("-")
+        assert "_" not in spelling
+        assert "=" not in spelling
+
+
+@pytest.mark.parametrize("flag", SERVE_FLAGS, ids=by_flag)
+def test_rows_are_documented(flag: Flag) -> None:
+    assert flag.help.endswith(".")
+    assert flag.group in GROUPS
+    assert flag.kind.expects
+
+
+def test_every_field_of_the_config_has_a_flag_and_every_flag_a_field() -> None:
+    engine = {f"engine.{field.name}" for field in msgspec.structs.fields(EngineConfig)}
+    server = {field.name for field in msgspec.structs.fields(ServerConfig)} - {"engine"}
+    assert {name for flag in SERVE_FLAGS for name in flag.sets} - ENDS_BEFORE_THE_CONFIG == engine | server
+
+
+@pytest.mark.parametrize("flag", [flag for flag in SERVE_FLAGS if flag.default], ids=by_flag)
+def test_the_stated_default_is_the_real_one(flag: Flag) -> None:
+    config = parse_serve(["-m", "org/name"], {}).config
+    for name in flag.sets:
+        owner: object = config.engine if name.startswith("engine.") else config
+        assert getattr(owner, name.removeprefix("engine.")) == flag.kind.parse(flag.default)
+
+
+def test_other_engines_flags_are_not_ours_and_name_ours_rightly() -> None:
+    others = [*RENAMED, *NEEDLESS, *REFUSED]
+    assert len(others) == len(set(others))
+    assert not set(others) & BY_SPELLING.keys()
+    assert set(RENAMED.values()) <= {flag.name for flag in SERVE_FLAGS}
+    for known in REFUSED:
+        if known.endswith("*"):
+            assert not [spelling for spelling in BY_SPELLING if spelling.startswith(known[:-1])]
