@@ -212,7 +212,8 @@ def _events(pieces: Sequence[tuple[float, bytes]]) -> Iterator[tuple[float, dict
     start = len(head) + len(separator)
     status = head.split(b" ", 2)[1:2]
     if status != [b"200"]:
-        raise RequestFailed(f"HTTP {b''.join(status).decode('latin-1')}: {raw[start:][:300].decode('utf-8', 'replace')}")
+        content = raw[start : start + 300].decode("utf-8", "replace")
+        raise RequestFailed(f"HTTP {b''.join(status).decode('latin-1')}: {content}")
     chunked = b"transfer-encoding: chunked" in head.lower()
     blocks = _chunks(raw, start) if chunked else iter([(len(raw), raw[start:])])
     rest = b""

@@ -97,7 +97,9 @@ def _write_weights(folder: Path) -> None:
         dtype="bfloat16",
     )
     # No end token in the generation config: the server of transformers has no ignore_eos.
-    Qwen3ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    model = Qwen3ForCausalLM(config)
+    model.bfloat16()
+    model.save_pretrained(folder)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Final, TextIO
+from typing import Final
 
 from sgl.env import DEBUG
 from sgl.errors import SglError
@@ -27,7 +27,7 @@ def run(program: Callable[[], int], environ: Mapping[str, str] = os.environ) -> 
     """
     try:
         code = program()
-        sys.stdout.flush()
+        print(end="", flush=True)  # Now, not at exit, so that a reader who has gone is noticed here.
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -47,12 +47,11 @@ def run(program: Callable[[], int], environ: Mapping[str, str] = os.environ) -> 
     return code
 
 
-def report(error: SglError, stream: TextIO | None = None) -> None:
-    """Prints ``error: ...`` and, where there is one, ``  hint: ...`` to ``stream`` (stderr)."""
-    stream = sys.stderr if stream is None else stream
-    print(f"error: {escape(error.message)}", file=stream)
+def report(error: SglError) -> None:
+    """Prints ``error: ...`` and, where there is one, ``  hint: ...`` on stderr."""
+    print(f"error: {escape(error.message)}", file=sys.stderr)
     if error.hint is not None:
-        print(f"  hint: {escape(error.hint)}", file=stream)
+        print(f"  hint: {escape(error.hint)}", file=sys.stderr)
 
 
 def _show_traceback(environ: Mapping[str, str]) -> bool:

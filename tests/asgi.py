@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,7 +89,7 @@ class Connection:
         self._task = asyncio.get_running_loop().create_task(self.app(scope, self._receive, self._send))  # type: ignore[arg-type]
         return self._task
 
-    async def until(self, count: int) -> None:
+    async def until_sent(self, count: int) -> None:
         """Waits until the application has sent ``count`` messages."""
         while len(self.sent) < count:
             self._news.clear()
@@ -114,6 +115,15 @@ class Connection:
             await asyncio.sleep(0.005)
         self.sent.append(message)
         self._news.set()
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Waits for ``condition``; fails when it takes too long."""
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + seconds
+    while not condition():
+        assert loop.time() < ends_at, "this took too long"
+        await asyncio.sleep(0.001)
 
 
 async def call(

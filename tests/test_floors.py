@@ -15,7 +15,7 @@ FLOORS: Final = (
     {"device", "exits"},
     {"config", "protocol"},
     {"hub", "ipc"},
-    {"parsers", "tokenizer"},
+    {"tokenizer"},
     {"kernels", "sampling"},
     {"kvcache"},
     {"batch"},

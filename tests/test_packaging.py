@@ -41,7 +41,6 @@ def test_the_extras_do_not_weigh_on_a_plain_install(project: dict[str, Any]) -> 
     assert not [heavy for heavy in ("triton", "flashinfer", "pytest", "openai") if heavy in names]
 
 
-@pytest.mark.slow
 def test_the_wheel_holds_two_packages_and_their_typing_marks(tmp_path: Path) -> None:
     source = tmp_path / "source"
     ignore = shutil.ignore_patterns("__pycache__", ".*_cache")

@@ -1,28 +1,28 @@
-"""The ``messages`` of a chat request: checked, and brought into the shape chat templates expect."""
+"""The ``messages`` of a chat request, checked field by field; `sgl.tokenizer` shows them to the template."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sgl.errors import RequestError
-from sgl.protocol.fields import Fields, check_count, check_length, decode_object, wrong_type
+from sgl.protocol.fields import Fields, check_count, wrong_type
 
 MAX_MESSAGES: Final = 2048
+MAX_PARTS: Final = 2048
 MAX_NAME_LENGTH: Final = 64
 MAX_TOOL_CALLS: Final = 128
 
 ROLES: Final = ("system", "developer", "user", "assistant", "tool")
 
 Message = dict[str, object]
-"""What a template sees: ``role``, ``content`` (always a string) and, where given, ``name``,
-``reasoning_content``, ``tool_calls`` and ``tool_call_id``."""
+"""``role``, ``content`` (a string or text parts) and, where given, ``name``, ``reasoning_content``,
+``tool_calls`` and ``tool_call_id``; nothing else of what a client sent."""
 
 
 def read_messages(fields: Fields) -> list[Message]:
     """Reads and checks ``messages``.
 
-    Text parts of one message are joined by line breaks. ``developer`` becomes ``system``: it is OpenAI's
-    newer name for the same thing, and templates know only the older one.
+    ``developer`` becomes ``system``: it is OpenAI's newer name for the same thing, and templates know only
+    the older one.
 
     Raises:
         RequestError: ``param`` names the offending item, e.g. ``messages[2].content[0].type``.
@@ -56,7 +56,7 @@ def _read_message(item: object, where: str) -> Message:
     return message
 
 
-def _read_content(fields: Fields, *, optional: bool) -> str:
+def _read_content(fields: Fields, *, optional: bool) -> str | list[Message]:
     value = fields.value("content")
     if value is None:
         if optional:
@@ -67,11 +67,11 @@ def _read_content(fields: Fields, *, optional: bool) -> str:
     if not isinstance(value, list):
         raise fields.wrong_type("content", "a string or an array of content parts")
     where = fields.path("content")
-    check_count(value, where, 1, MAX_MESSAGES)
-    return "\n".join(_read_part(part, f"{where}[{index}]") for index, part in enumerate(value))
+    check_count(value, where, 1, MAX_PARTS)
+    return [_read_part(part, f"{where}[{index}]") for index, part in enumerate(value)]
 
 
-def _read_part(part: object, where: str) -> str:
+def _read_part(part: object, where: str) -> Message:
     if not isinstance(part, dict):
         raise wrong_type(where, "an object", part)
     fields = Fields(part, where)
@@ -80,50 +80,37 @@ def _read_part(part: object, where: str) -> str:
     text = fields.string("text", None)
     if text is None:
         raise fields.missing("text")
-    return text
+    return {"type": "text", "text": text}
 
 
 def _read_tool_calls(fields: Fields) -> list[Message] | None:
-    """Earlier calls of the assistant; ``arguments`` becomes an object, which is what templates print."""
+    """Earlier calls of the assistant."""
     items = fields.array("tool_calls", None, min_length=1, max_length=MAX_TOOL_CALLS)
     if items is None:
         return None
-    calls: list[Message] = []
-    for index, item in enumerate(items):
-        where = f"{fields.path('tool_calls')}[{index}]"
-        if not isinstance(item, dict):
-            raise wrong_type(where, "an object", item)
-        call = Fields(item, where)
-        call.choice("type", "function", ("function",))
-        function = call.object("function")
-        if function is None:
-            raise call.missing("function")
-        name = _required_string(function, "name")
-        check_length(name, function.path("name"), 1, MAX_NAME_LENGTH)
-        calls.append(
-            {
-                "id": _required_string(call, "id"),
-                "type": "function",
-                "function": {"name": name, "arguments": _read_arguments(function)},
-            }
-        )
-    return calls
+    return [_read_tool_call(item, f"{fields.path('tool_calls')}[{index}]") for index, item in enumerate(items)]
 
 
-def _read_arguments(function: Fields) -> dict[str, object]:
-    text = function.string("arguments", "{}")
-    try:
-        return decode_object(text.encode("utf-8"))
-    except RequestError as error:
-        raise RequestError(
-            f"'{function.path('arguments')}' must be a JSON object in a string: {error.message}",
-            param=function.path("arguments"),
-            code="invalid_value",
-        ) from None
+def _read_tool_call(item: object, where: str) -> Message:
+    if not isinstance(item, dict):
+        raise wrong_type(where, "an object", item)
+    fields = Fields(item, where)
+    fields.choice("type", None, ("function",))
+    function = fields.object("function")
+    if function is None:
+        raise fields.missing("function")
+    return {
+        "id": _required_string(fields, "id"),
+        "type": "function",
+        "function": {
+            "name": _required_string(function, "name", MAX_NAME_LENGTH),
+            "arguments": function.string("arguments", "{}"),
+        },
+    }
 
 
-def _required_string(fields: Fields, name: str) -> str:
-    value = fields.string(name, None, min_length=1)
+def _required_string(fields: Fields, name: str, max_length: int = 2**31) -> str:
+    value = fields.string(name, None, min_length=1, max_length=max_length)
     if value is None:
         raise fields.missing(name)
     return value

@@ -10,6 +10,7 @@ import msgspec
 
 from sgl.errors import RequestError, UnsupportedParameter, echo
 from sgl.protocol.fields import Fields, check_token_ids, wrong_type
+from sgl.protocol.logit_bias import read_logit_bias
 from sgl.protocol.sampling import MAX_LOGIT_BIAS, MAX_STOP_STRINGS, MAX_STOP_TOKEN_IDS, SamplingParams
 from sgl.protocol.seeds import sample_seed
 
@@ -18,8 +19,6 @@ MAX_SAMPLES: Final = 128
 MAX_NEW_TOKENS: Final = 2**31 - 1
 MAX_NAME: Final = 64
 """Longest name that is looked at for a hint: comparing names costs the square of their length."""
-_DIGITS: Final = 10
-"""Digits of the largest token id that could be meant."""
 
 UNSUPPORTED: Final = (
     "custom_params",
@@ -74,7 +73,7 @@ def read_sampling(fields: Fields) -> NativeSampling:
         presence_penalty=fields.number("presence_penalty", default.presence_penalty),
         frequency_penalty=fields.number("frequency_penalty", default.frequency_penalty),
         repetition_penalty=fields.number("repetition_penalty", default.repetition_penalty),
-        logit_bias=_read_logit_bias(fields),
+        logit_bias=read_logit_bias(fields, MAX_LOGIT_BIAS),
         stop=_read_stop(fields),
         stop_token_ids=_read_stop_token_ids(fields),
         ignore_eos=fields.boolean("ignore_eos", default.ignore_eos),
@@ -137,28 +136,3 @@ def _read_stop(fields: Fields) -> tuple[str, ...]:
 def _read_stop_token_ids(fields: Fields) -> tuple[int, ...]:
     values = fields.array("stop_token_ids", [], max_length=MAX_STOP_TOKEN_IDS)
     return tuple(check_token_ids([item for item in values if item is not None], fields.path("stop_token_ids")))
-
-
-def _read_logit_bias(fields: Fields) -> dict[int, float]:
-    """Keys are token ids written as decimal strings, as JSON has no other keys."""
-    biases = fields.object("logit_bias")
-    if biases is None:
-        return {}
-    given = fields.mapping("logit_bias", {})
-    if len(given) > MAX_LOGIT_BIAS:
-        raise RequestError(
-            f"logit_bias has {len(given)} entries; at most {MAX_LOGIT_BIAS}.",
-            param=fields.path("logit_bias"),
-            code="array_above_max_length",
-        )
-    return {_token_id(key, fields.path("logit_bias")): biases.number(key, 0.0) for key in given}
-
-
-def _token_id(key: str, param: str) -> int:
-    if not key.isascii() or not key.isdigit() or len(key) > _DIGITS:
-        raise RequestError(
-            f"Invalid key in '{param}': {echo(key)}. Keys must be token ids, e.g. \"1234\".",
-            param=param,
-            code="invalid_value",
-        )
-    return int(key)

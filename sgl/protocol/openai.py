@@ -15,6 +15,7 @@ from typing import Final
 from sgl.errors import RequestError, UnsupportedParameter, echo
 from sgl.protocol.conversation import Message, read_messages
 from sgl.protocol.fields import Fields, check_count, check_length, check_token_ids, wrong_type
+from sgl.protocol.logit_bias import read_logit_bias
 from sgl.protocol.messages import LogprobRequest
 from sgl.protocol.sampling import SamplingParams
 from sgl.protocol.unsupported import IGNORED, UNSUPPORTED
@@ -35,17 +36,6 @@ MAX_RID_LENGTH: Final = 128
 INT32_MAX: Final = 2**31 - 1
 COMPLETION_MAX_TOKENS: Final = 16
 """OpenAI's default of ``max_tokens`` in /v1/completions."""
-
-RESERVED_TEMPLATE_NAMES: Final = (
-    "add_generation_prompt",
-    "bos_token",
-    "chat_template",
-    "continue_final_message",
-    "eos_token",
-    "messages",
-    "tools",
-)
-"""What a template gets from the server, which ``chat_template_kwargs`` may not replace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +120,7 @@ def read_chat(body: dict[str, object]) -> ChatRequest:
         messages=messages,
         add_generation_prompt=add_prompt,
         continue_final_message=continue_final,
-        template_kwargs=read_template_kwargs(fields),
+        template_kwargs=fields.mapping("chat_template_kwargs", {}),
     )
     _log_unknown(fields)
     return request
@@ -227,7 +217,7 @@ def _read_sampling(fields: Fields, max_tokens: int | None) -> SamplingParams:
         presence_penalty=fields.number("presence_penalty", 0.0, low=-2.0, high=2.0),
         frequency_penalty=fields.number("frequency_penalty", 0.0, low=-2.0, high=2.0),
         repetition_penalty=repetition_penalty,
-        logit_bias=_read_logit_bias(fields),
+        logit_bias=read_logit_bias(fields, MAX_LOGIT_BIAS),
         stop=_read_stop(fields),
         stop_token_ids=_read_stop_token_ids(fields),
         ignore_eos=fields.boolean("ignore_eos", False),
@@ -262,33 +252,6 @@ def _read_stop_token_ids(fields: Fields) -> tuple[int, ...]:
     return () if items is None else tuple(check_token_ids(items, "stop_token_ids"))
 
 
-def _read_logit_bias(fields: Fields) -> dict[int, float]:
-    biases = fields.object("logit_bias")
-    if biases is None:
-        return {}
-    names = biases.unread()
-    if len(names) > MAX_LOGIT_BIAS:
-        raise RequestError(
-            f"Invalid 'logit_bias': too many properties. Expected an object with at most {MAX_LOGIT_BIAS} "
-            f"properties, but got an object with {len(names)} properties instead.",
-            param="logit_bias",
-            code="object_above_max_properties",
-        )
-    result: dict[int, float] = {}
-    for name in names:
-        if not (name.isascii() and name.isdigit() and len(name) <= 10):
-            raise RequestError(
-                f"Invalid key in 'logit_bias': {echo(name)}. Keys are token ids in decimal digits.",
-                param="logit_bias",
-                code="invalid_value",
-            )
-        bias = biases.number(name, None, low=-100.0, high=100.0)
-        if bias is None:
-            raise biases.wrong_type(name, "a decimal number")
-        result[int(name)] = bias
-    return result
-
-
 def _read_rid(fields: Fields) -> str:
     rid = fields.string("rid", "", max_length=MAX_RID_LENGTH)
     if rid and not (rid.isascii() and rid.isprintable()):
@@ -315,22 +278,6 @@ def _read_chat_max_tokens(fields: Fields) -> int | None:
             code="invalid_value",
         )
     return older if newer is None else newer
-
-
-def read_template_kwargs(fields: Fields) -> dict[str, object]:
-    """Extra variables for the chat template.
-
-    Raises:
-        UnsupportedParameter: One of them is the server's own to set.
-    """
-    kwargs = fields.mapping("chat_template_kwargs", {})
-    for name in RESERVED_TEMPLATE_NAMES:
-        if name in kwargs:
-            raise UnsupportedParameter(
-                f"'chat_template_kwargs' may not set '{name}': the server sets it.",
-                param=f"chat_template_kwargs.{name}",
-            )
-    return kwargs
 
 
 # -- completions only --------------------------------------------------------------------------------

@@ -25,9 +25,7 @@ from sgl.runtime.exit_status import describe_exit
 
 ENGINE_MODULE: Final = "sgl.scheduler.process"
 STOP_TIMEOUT: Final = 10.0
-"""Seconds an engine has to leave its loop after `Stop`."""
-TERMINATE_TIMEOUT: Final = 2.0
-"""Seconds it then has to react to SIGTERM before it is killed."""
+"""Seconds an engine has to leave its loop after `Stop`; then it is killed."""
 
 _STDERR: Final = 2
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -106,13 +104,14 @@ class EngineHandle:
             raise StartupError(f"the engine process died while starting: {how}") from death
 
     async def stop(self, timeout: float = STOP_TIMEOUT) -> int:
-        """Asks the engine to leave, then tells it (SIGTERM), then kills it; returns its exit code.
+        """Asks the engine to leave, and kills it when it does not; returns its exit code.
 
         Harmless when it is gone already or called twice. Nothing is left afterwards, also when the
         waiting is cancelled.
 
         Args:
-            timeout: Seconds it has after the asking.
+            timeout: Seconds it has to leave. There is nothing between asking and killing: an engine ignores
+                SIGTERM, which others may send it while its requests are still to be finished.
         """
         if self._stopping is None:
             self._stopping = asyncio.ensure_future(self._stop(timeout))
@@ -141,9 +140,6 @@ class EngineHandle:
         except EngineDead:
             timeout = 0.0  # it cannot hear us: it has not connected yet, or is about to be gone
         await asyncio.wait([self.died], timeout=timeout)
-        if not self.died.done():
-            self._process.terminate()
-            await asyncio.wait([self.died], timeout=TERMINATE_TIMEOUT)
         if not self.died.done():
             self._process.kill()
 

@@ -40,7 +40,11 @@ class OfflineSession:
         """
         template = None if config.chat_template is None else Path(config.chat_template)
         tokenizer = Tokenizer.load(Path(config.tokenizer_path or config.engine.model_path), template)
-        handle = await launch_engine(config.engine, module=module)
+        try:
+            handle = await launch_engine(config.engine, module=module)
+        except BaseException:
+            await tokenizer.close()
+            raise
         limit = config.engine.max_queued_requests
         client = EngineClient(handle.transport, handle.info, tokenizer, max_queued_requests=limit)
         client.start()

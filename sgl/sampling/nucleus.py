@@ -88,6 +88,7 @@ def _with_unlimited(mass: Tensor, limited: Tensor, logits: Tensor, best: Tensor,
     index = (~limited).squeeze(1).nonzero().squeeze(1)
     if index.numel() == 0:
         return mass
-    if index.numel() < mass.shape[0]:
-        logits, best, parameters = logits[index], best[index], parameters.take(index)
-    return mass.index_copy(0, index, weigh(logits, best, parameters.temperature).sum(-1, keepdim=True))
+    if index.numel() == mass.shape[0]:
+        return weigh(logits, best, parameters.temperature).sum(-1, keepdim=True)
+    whole = weigh(logits[index], best[index], parameters.temperature[index]).sum(-1, keepdim=True)
+    return mass.index_copy(0, index, whole)

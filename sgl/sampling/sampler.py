@@ -26,8 +26,8 @@ class Sampled:
 
     Attributes:
         token_ids: What was chosen; 0, which is a valid id but means nothing, where ``finite`` is False.
-        finite: False for a row that holds NaN or +inf, or has no finite logit (left). Its request has
-            failed; the other rows are what they would be without it.
+        finite: False for a row that holds NaN or +inf, has no finite logit, or is left without one by masks.
+            Its request has failed; the other rows are what they would be without it.
         logprobs: For rows that want them and are finite, else None.
     """
 
@@ -40,7 +40,8 @@ def sample(logits: Tensor, batch: SamplingBatch, allowed: Tensor | None = None) 
     """Chooses the next token of every row.
 
     Args:
-        logits: [n, V] float32 or bfloat16, contiguous, on the batch's device; only read.
+        logits: [n, V] float32, bfloat16 or float16, on the batch's device; only read. A view that cuts a
+            padded vocabulary is as good.
         batch: The n rows.
         allowed: What a grammar allows, per row; see `sgl.sampling.penalties.forbid`.
     """

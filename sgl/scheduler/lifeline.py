@@ -19,8 +19,13 @@ ORPHANED: Final = 1
 
 
 def harden() -> None:
-    """Ctrl-C is the parent's to handle, core dumps would hold prompts, files are for the owner only."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Signals are the parent's to handle, core dumps would hold prompts, files are for the owner only.
+
+    A terminal sends Ctrl-C, and a service manager SIGTERM, to every process it can find. The parent then
+    drains, and needs this process until it says `Stop`; to end it by force there is SIGKILL.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0o077)
     faulthandler.enable()

@@ -91,6 +91,7 @@ class CompletionRenderer:
         self._skip = skip_special_tokens
         self._position = 0
         self._text = self._fresh_text()
+        self._unsaid = bytearray()
 
     def prompt(
         self, token_ids: Sequence[int], logprobs: Sequence[TokenLogprob | None], text: str
@@ -100,6 +101,7 @@ class CompletionRenderer:
         # The answer is decoded apart from the prompt, so its characters are counted afresh from here.
         self._position = len(text)
         self._text = self._fresh_text()
+        self._unsaid.clear()
         return self._render(token_ids, logprobs, [min(offset, len(text)) for offset in offsets])
 
     def output(self, token_ids: Sequence[int], logprobs: Sequence[TokenLogprob]) -> CompletionLogprobs:
@@ -107,11 +109,22 @@ class CompletionRenderer:
         return self._render(token_ids, logprobs, self._advance(token_ids))
 
     def _advance(self, token_ids: Sequence[int]) -> list[int]:
-        offsets: list[int] = []
-        for token in token_ids:
-            offsets.append(self._position)
-            self._position += len(self._text.feed([token]).text)
-        return offsets
+        return [self._begin(token) for token in token_ids]
+
+    def _begin(self, token: int) -> int:
+        """Where ``token`` begins; counts its characters."""
+        text = self._text.feed([token]).text
+        spelled = self._tokenizer.token_text(token)
+        begin = self._position + len(self._unsaid.decode(errors="ignore"))
+        if text:
+            # What was held back came out before the token's own text; a token that ends a character, or lost
+            # a space at the start of the text, begins where the text that just came out begins.
+            begin = self._position + (len(text) - len(spelled) if text.endswith(spelled) else 0)
+            self._position += len(text)
+            self._unsaid.clear()
+        elif not (self._skip and self._tokenizer.is_special(token)):
+            self._unsaid += self._tokenizer.token_bytes(token)
+        return begin
 
     def _render(
         self, token_ids: Sequence[int], logprobs: Sequence[TokenLogprob | None], offsets: list[int]

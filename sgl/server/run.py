@@ -31,7 +31,7 @@ from sgl.config.server import ServerConfig
 from sgl.errors import EngineDead
 from sgl.protocol.messages import Phase
 from sgl.runtime.client import EngineClient
-from sgl.runtime.launch import EngineHandle, launch_engine
+from sgl.runtime.launch import ENGINE_MODULE, EngineHandle, launch_engine
 from sgl.server.app import build_app
 from sgl.server.banner import exposure_warning, ready_card
 from sgl.server.connection import KEEP_ALIVE_SECONDS, MAX_HEADER_BYTES, Connection
@@ -53,8 +53,11 @@ LAST_WORDS_SECONDS: Final = 0.5
 """The same after a second signal."""
 
 
-def serve(config: ServerConfig) -> int:
+def serve(config: ServerConfig, *, engine_module: str = ENGINE_MODULE) -> int:
     """Runs a server in this process until a signal or the engine's death; returns the exit code.
+
+    Args:
+        engine_module: What ``python -m`` runs as the engine; tests put another one here.
 
     Raises:
         StartupError: The port is taken, or the engine could not start.
@@ -66,12 +69,12 @@ def serve(config: ServerConfig) -> int:
     if warning is not None:
         _say(warning)
     with closing(bind(config.host, config.port)) as listener:
-        return asyncio.run(_serve(config, listener, began))
+        return asyncio.run(_serve(config, engine_module, listener, began))
 
 
-async def _serve(config: ServerConfig, listener: socket.socket, began: float) -> int:
+async def _serve(config: ServerConfig, engine_module: str, listener: socket.socket, began: float) -> int:
     with StopSignals() as signals:
-        starting = asyncio.create_task(_start(config))
+        starting = asyncio.create_task(_start(config, engine_module))
         await _either(starting, signals.first)
         if not starting.done():
             starting.cancel()
@@ -90,12 +93,12 @@ async def _serve(config: ServerConfig, listener: socket.socket, began: float) ->
             await tokenizer.close()
 
 
-async def _start(config: ServerConfig) -> tuple[EngineHandle, Tokenizer]:
+async def _start(config: ServerConfig, engine_module: str) -> tuple[EngineHandle, Tokenizer]:
     """Starts the engine while the tokenizer loads; when one fails, nothing of the other is left."""
     folder = Path(config.tokenizer_path or config.engine.model_path)
     template = None if config.chat_template is None else Path(config.chat_template)
     loading = asyncio.create_task(asyncio.to_thread(Tokenizer.load, folder, template))
-    launching = asyncio.create_task(launch_engine(config.engine, _report_phase))
+    launching = asyncio.create_task(launch_engine(config.engine, _report_phase, module=engine_module))
     try:
         tokenizer, engine = await asyncio.gather(loading, launching)
     except BaseException:

@@ -14,7 +14,6 @@ from starlette.routing import Route
 from sgl.errors import RequestError, UnsupportedParameter
 from sgl.protocol.conversation import Message, read_messages
 from sgl.protocol.fields import Fields, check_count, check_token_ids, wrong_type
-from sgl.protocol.openai import read_template_kwargs
 from sgl.runtime.client import EngineClient
 from sgl.server.body import read_request
 
@@ -121,7 +120,7 @@ def read_tokenize(body: dict[str, object]) -> TokenizeRequest:
         add_special_tokens=fields.boolean("add_special_tokens", True),
         add_generation_prompt=fields.boolean("add_generation_prompt", not continue_final),
         continue_final_message=continue_final,
-        template_kwargs=read_template_kwargs(fields),
+        template_kwargs=fields.mapping("chat_template_kwargs", {}),
     )
 
 

@@ -44,7 +44,7 @@ def load_backend(files: TokenizerFiles) -> tuple[tokenizers.Tokenizer, dict[str,
     else:
         raise ModelError(
             f"{files.folder} has no tokenizer.json and no older tokenizer file.",
-            hint="Copy the tokenizer files of the model next to its weights, or name their folder with --tokenizer-path.",
+            hint="Copy the model's tokenizer files next to its weights, or name their folder with --tokenizer-path.",
         )
     backend.no_truncation()
     backend.no_padding()
@@ -118,9 +118,9 @@ def _convert(folder: Path) -> tuple[str, dict[str, str]]:
     except subprocess.TimeoutExpired:
         raise ModelError(f"{folder}: converting its tokenizer took more than {CONVERT_SECONDS:g} s.") from None
     if done.returncode != 0:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = [f"exit code {done.returncode}", *done.stderr.decode(errors="replace").strip().splitlines()][-1]
         raise ModelError(
-            f"{folder} has no tokenizer.json and its older tokenizer cannot be converted: {lines[-1] if lines else '?'}",
+            f"{folder} has no tokenizer.json and its older tokenizer cannot be converted: {reason}",
             hint="Save it with transformers' AutoTokenizer.from_pretrained(folder).save_pretrained(folder).",
         )
     answer = json.loads(done.stdout.splitlines()[-1])

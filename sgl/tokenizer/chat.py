@@ -93,13 +93,12 @@ class ChatTemplate:
         start = text.rfind(mark)
         if start < 0:
             raise RequestError(
-                "continue_final_message is set, but the model's chat template does not show the last message's content.",
+                "continue_final_message is set, but the chat template does not show the last message's content.",
                 param="continue_final_message",
             )
         # The mark ends with a space: where the template stripped it, it would have stripped the content's end.
         kept = text.startswith(mark + " ", start)
         return text[:start] if kept else text[:start].rstrip()
-
 
     def close(self) -> None:
         """Ends the helper."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,8 +16,11 @@ from typing import Any, Final
 
 from sgl.errors import ModelError, RequestError
 
-WALL_SECONDS: Final = 1.0
-"""Longest rendering; then the helper is killed and the next request gets a fresh one."""
+CPU_SECONDS: Final = 1.0
+"""CPU time one rendering may take; then the kernel ends the helper and the next request gets a fresh one."""
+
+WALL_SECONDS: Final = 10.0
+"""Longest wait for an answer: `CPU_SECONDS` on a machine so busy that the helper gets a tenth of a core."""
 
 START_SECONDS: Final = 30.0
 """Longest time until a new helper's Python is up."""
@@ -40,15 +44,15 @@ class RenderHelper:
 
     Args:
         templates: Name -> Jinja text.
-        variables: Given to every rendering, e.g. ``bos_token``.
 
     Attributes:
         wants_parts: Whether message contents must be lists of parts; known after `wait_started`.
     """
 
-    def __init__(self, templates: Mapping[str, str], variables: Mapping[str, Any]) -> None:
+    def __init__(self, templates: Mapping[str, str]) -> None:
         self.wants_parts = False
-        self._first_line = _line({"templates": templates, "variables": variables})
+        self._templates = dict(templates)
+        self._first_line = b""
         self._child: _Child | None = None
         self._turn: asyncio.Lock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -57,8 +61,11 @@ class RenderHelper:
         """Starts the process and returns at once; `wait_started` must follow."""
         self._child = _Child()
 
-    def wait_started(self) -> None:
+    def wait_started(self, variables: Mapping[str, Any]) -> None:
         """Waits until the templates are compiled and have rendered one message.
+
+        Args:
+            variables: Given to every rendering, e.g. ``bos_token``.
 
         Raises:
             ModelError: The templates cannot be used: a syntax error, or one word of input makes them
@@ -67,16 +74,13 @@ class RenderHelper:
         child = self._child
         if child is None:
             raise RuntimeError("start() comes first")
+        self._first_line = _line({"templates": self._templates, "variables": variables, "cpu_seconds": CPU_SECONDS})
         try:
             child.receive(START_SECONDS)
             child.send(self._first_line, WALL_SECONDS)
             answer = child.receive(WALL_SECONDS)
-        except TimeoutError:
-            self.close()
-            raise _unusable(f"renders one short message for more than {WALL_SECONDS:g} s") from None
-        except ConnectionError:
-            self.close()
-            raise _unusable("made its renderer process end") from None
+        except (TimeoutError, ConnectionError):
+            raise _unusable(f"{self._end()} on one short message") from None
         if "failed" in answer:
             self.close()
             raise _unusable(f"cannot be used: {_shown(answer['message'])}")
@@ -90,16 +94,13 @@ class RenderHelper:
             RequestError: The template refused the messages, failed on them, or exceeded a limit.
         """
         async with self._lock():
-            child = self._child
             try:
-                child = child or await self._restarted()
+                child = self._child
+                if child is None or child.process.poll() is not None:
+                    child = await self._restarted()
                 answer = await asyncio.wait_for(child.exchange(_line(_request(template, variables))), WALL_SECONDS)
-            except (TimeoutError, asyncio.TimeoutError):
-                self.close()
-                raise _refused(f"took longer than {WALL_SECONDS:g} s") from None
-            except ConnectionError:
-                self.close()
-                raise _refused("ended its renderer process") from None
+            except (TimeoutError, asyncio.TimeoutError, ConnectionError):
+                raise _refused(self._end()) from None
             except BaseException:  # Cancelled half-way: the rest of the answer would be taken for the next one's.
                 self.close()
                 raise
@@ -109,9 +110,17 @@ class RenderHelper:
 
     def close(self) -> None:
         """Ends the process; a later `render` starts another."""
+        self._end()
+
+    def _end(self) -> str:
+        """Ends the process and says how it went."""
         child, self._child = self._child, None
-        if child is not None:
-            child.end()
+        if child is None:
+            return "was not running"
+        child.end()
+        if child.process.returncode == -signal.SIGPROF:
+            return f"takes longer than {CPU_SECONDS:g} s"
+        return "made its renderer process end"
 
     def _lock(self) -> asyncio.Lock:
         loop = asyncio.get_running_loop()
@@ -120,6 +129,7 @@ class RenderHelper:
         return self._turn
 
     async def _restarted(self) -> _Child:
+        self._end()
         child = self._child = _Child()
         child.connection.setblocking(False)
         await asyncio.wait_for(child.read_answer(), START_SECONDS)
@@ -137,17 +147,17 @@ class _Child:
         environ["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         environ["PYTHONSAFEPATH"] = "1"
         with theirs:
-            process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "sgl.tokenizer.renderer"],
-                stdin=theirs,
-                stdout=theirs,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
                 env=environ,
                 cwd="/",
                 start_new_session=True,
             )
         self._received = bytearray()
         self._searched = 0
-        self.end = weakref.finalize(self, _end, process, self.connection)
+        self.end = weakref.finalize(self, _end, self.process, self.connection)
 
     def send(self, line: bytes, seconds: float) -> None:
         """Blocking; raises TimeoutError or ConnectionError."""
@@ -218,9 +228,7 @@ def _refused(what: str) -> RequestError:
 
 
 def _unusable(what: str) -> ModelError:
-    return ModelError(
-        f"The model's chat template {what}.", hint="Give another template with --chat-template FILE."
-    )
+    return ModelError(f"The model's chat template {what}.", hint="Give another template with --chat-template FILE.")
 
 
 def _shown(message: object) -> str:

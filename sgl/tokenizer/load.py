@@ -76,14 +76,14 @@ class Tokenizer:
             ModelError: No tokenizer there, it cannot be read, or the chat template is broken or hostile.
         """
         files = read_files(folder, chat_template)
-        special = {name: token.content for name, token in files.named.items()}
-        helper = RenderHelper(files.templates, special) if files.templates else None
-        if helper is None:
+        if not files.templates:
             return cls(*load_backend(files))
+        helper = RenderHelper(files.templates)
         helper.start()  # Its Python starts while the vocabulary is read.
         try:
-            tokenizer = cls(*load_backend(files), ChatTemplate(files.templates, special, helper))
-            helper.wait_started()
+            backend, named = load_backend(files)
+            tokenizer = cls(backend, named, ChatTemplate(files.templates, named, helper))
+            helper.wait_started(named)
         except BaseException:
             helper.close()
             raise

@@ -187,11 +187,12 @@ class TextPieces:
             self._known[token_id] = None if token is None else self._read(token)
         return self._known[token_id]
 
-    def first_piece(self, token_id: int) -> str:
-        """The token's text where it is the first of a text and the rules drop a character there."""
+    def first_piece(self, token_id: int) -> str | int | None:
+        """As `piece`, for the first token of a text."""
         token = token_of(self._backend, token_id)
-        assert token is not None and self.rules.first_drops is not None
-        return str(self._read(token.replace(self.rules.first_drops, "")))
+        if token is None or self.rules.first_drops is None:
+            return self.piece(token_id)
+        return self._read(token.replace(self.rules.first_drops, ""))
 
     def exact_bytes(self, token_id: int) -> bytes:
         piece = self.piece(token_id)
@@ -231,18 +232,15 @@ class TextPieceStream:
         self._started = False
 
     def push(self, token_id: int) -> str:
-        piece = self._pieces.piece(token_id)
+        piece = self._pieces.piece(token_id) if self._started else self._pieces.first_piece(token_id)
         if piece is None:
             return ""
-        first, self._started = not self._started, True
-        rules = self._pieces.rules
+        separator = self._pieces.rules.separator if self._started else ""
+        self._started = True
         if isinstance(piece, int):
             self._run.append(piece)
             return ""
-        if first:
-            text = piece if rules.first_drops is None else self._pieces.first_piece(token_id)
-        else:
-            text = self._end_run() + rules.separator + piece
+        text = self._end_run() + separator + piece
         return self._stripped(text) if self._strip else text
 
     def finish(self) -> str:

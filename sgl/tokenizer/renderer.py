@@ -1,12 +1,13 @@
 """``python -m sgl.tokenizer.renderer``: renders chat templates, alone in a limited process.
 
 A chat template comes with the model and is a program: jinja2's sandbox keeps it from Python's internals
-but bounds neither its time nor its memory. So it runs here, where a limit on address space and CPU time
-holds and where `sgl.tokenizer.helper` can end it.
+but bounds neither its time nor its memory. So it runs here, where the kernel ends what takes too much of
+either, and where `sgl.tokenizer.helper` can end it, too.
 
 Protocol: one JSON object per line, on standard input and output.
 
-* first in: ``{"templates": {name: text}, "variables": {...}}``; the variables are given to every rendering.
+* first in: ``{"templates": {name: text}, "variables": {...}, "cpu_seconds": number}``; the variables are
+  given to every rendering, and none may take more CPU time.
 * twice out: ``{"started": true}`` once Python is up, then ``{"parts": bool}``: whether contents must be
   lists of parts because the template shows nothing of a plain string.
 * then, in: ``{"template": name, "variables": {...}}``; out: ``{"text": str}``.
@@ -17,12 +18,13 @@ Instead of its answer each line may bring ``{"failed": kind, "message": str}``, 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import resource
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Final, NoReturn
 
 from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
@@ -35,9 +37,6 @@ MAX_OUTPUT: Final = 16 * 1024 * 1024
 
 MAX_ADDRESS_SPACE: Final = 768 * 1024 * 1024
 """Bytes of address space: a 4 MiB request rendered into `MAX_OUTPUT` fits, a runaway string does not."""
-
-CPU_SECONDS: Final = 2
-"""CPU time one rendering may use; the parent's shorter wall clock normally ends it before."""
 
 PROBE: Final = "probe"
 """Content of the message that is rendered once to learn what the template does with contents."""
@@ -165,17 +164,21 @@ def failure(error: Exception) -> dict[str, Any]:
 
 
 def confine() -> None:
-    """Limits this process's memory for good; its CPU time is granted per request."""
+    """Limits this process's memory for good; its CPU time is limited per request."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESS_SPACE, MAX_ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; this process ends with its input.
 
 
-def grant_cpu_time() -> None:
-    """Allows `CPU_SECONDS` from now on; the kernel ends the process beyond that."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    spent = usage.ru_utime + usage.ru_stime
-    resource.setrlimit(resource.RLIMIT_CPU, (int(spent) + 1 + CPU_SECONDS, resource.RLIM_INFINITY))
+@contextlib.contextmanager
+def cpu_time(seconds: float) -> Iterator[None]:
+    """Lets the kernel end this process (SIGPROF) when the body takes more CPU time.
+
+    Not wall time: a template cannot wait for anything, but a busy machine makes it wait.
+    """
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    yield
+    signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -189,16 +192,17 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     first = json.loads(requests.readline() or b"{}")
     if not first:
         return
-    grant_cpu_time()
+    seconds: float = first["cpu_seconds"]
     try:
-        renderer = Renderer(first["templates"], first["variables"])
-        say({"parts": renderer.wants_parts()})
+        with cpu_time(seconds):
+            renderer = Renderer(first["templates"], first["variables"])
+            say({"parts": renderer.wants_parts()})
     except Exception as error:  # As in `answer`: templates can raise anything, here also while compiled.
         say(failure(error))
         return
     for line in requests:
-        grant_cpu_time()
-        say(answer(renderer, json.loads(line)))
+        with cpu_time(seconds):
+            say(answer(renderer, json.loads(line)))
 
 
 def main() -> int:

@@ -132,7 +132,9 @@ class ControlShield:
         for token_id, token in added:
             content = self._alias(token_id) if token.special else token.content
             twin.add_tokens([AddedToken(content, normalized=False, special=False) if token.special else token])
-            real_ids[twin.token_to_id(content)] = token_id
+            twin_id = twin.token_to_id(content)
+            if twin_id is not None:  # The library does not add an empty token.
+                real_ids[twin_id] = token_id
         return twin, real_ids
 
 

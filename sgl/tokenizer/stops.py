@@ -29,9 +29,7 @@ class StopScanner:
         end, matched = len(text), None
         for automaton in self._automata:
             found = automaton.advance(text, end)
-            if found is not None and (
-                matched is None or found < end or len(automaton.wanted) > len(matched)
-            ):
+            if found is not None and (matched is None or found < end or len(automaton.wanted) > len(matched)):
                 end, matched = found, automaton.wanted
         whole = self._held + text[:end]
         if matched is not None:

@@ -71,3 +71,10 @@ def test_a_reader_that_has_gone_is_no_traceback() -> None:
             [sys.executable, "-c", program], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60
         )
     assert (finished.returncode, finished.stderr) == (1, "")
+
+
+def test_a_closed_stdout_is_no_error() -> None:
+    program = "import sys\nfrom sgl.exits import run\nsys.exit(run(lambda: print('x') or 0))"
+    command = [sys.executable, "-c", program]
+    finished = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, preexec_fn=lambda: os.close(1))
+    assert (finished.returncode, finished.stderr) == (0, "")

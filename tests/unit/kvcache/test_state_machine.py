@@ -14,7 +14,7 @@ import os
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
@@ -23,6 +23,8 @@ from sgl.kvcache.lease import Lease
 from sgl.kvcache.node import Node
 
 EXAMPLES = int(os.environ.get("SGL_TEST_EXAMPLES", "250"))
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
+if "SGL_TEST_NOSHRINK" in os.environ: PHASES = (Phase.generate,)
 MAX_ROWS = 5
 MAX_ROW_TOKENS = 64
 MAX_IN_FLIGHT = 2
@@ -44,6 +46,8 @@ prompts = st.one_of(
 )
 namespaces = st.sampled_from(["", "", "", "tenant"])
 choices = st.integers(0, 1000)
+chunks = st.one_of(st.integers(1, 6), st.integers(1, 40))
+rooms = st.one_of(st.just(0), st.integers(1, 8), st.integers(1, 40))
 
 
 @dataclass
@@ -179,6 +183,11 @@ class CacheMachine(RuleBasedStateMachine):
         namespace, ids = self.last_submitted
         self.open(namespace, list(ids), None)
 
+    @rule(namespace=namespaces, ids=prompts)
+    def submit_twins(self, namespace: str, ids: list[int]) -> None:
+        for _ in range(2):
+            self.submit(namespace, ids, None)
+
     @precondition(lambda self: self.retracted)
     @rule(choice=choices)
     def resume(self, choice: int) -> None:
@@ -225,13 +234,13 @@ class CacheMachine(RuleBasedStateMachine):
         return granted
 
     @precondition(lambda self: self.running)
-    @rule(choice=choices, more=st.integers(1, 20), room=st.integers(0, 40))
+    @rule(choice=choices, more=st.integers(1, 20), room=rooms)
     def get_pages_for_a_step_that_never_runs(self, choice: int, more: int, room: int) -> None:
         request = self.running[choice % len(self.running)]
         self.extend(request, min(request.launched + more, MAX_ROW_TOKENS), room)
 
     @precondition(lambda self: self.running and len(self.in_flight) < MAX_IN_FLIGHT)
-    @rule(chunk=st.integers(1, 24), room=st.integers(0, 40), failing=st.integers(0, 30))
+    @rule(chunk=chunks, room=rooms, failing=st.integers(0, 30))
     def launch(self, chunk: int, room: int, failing: int) -> None:
         granted = []
         for request in self.running:
@@ -249,6 +258,13 @@ class CacheMachine(RuleBasedStateMachine):
             if stop == len(request.ids):
                 request.ids.append((sum(request.ids) * 7 + len(request.ids)) % 3)  # the sampled token
         self.in_flight.append(step)
+
+    @rule(count=st.integers(1, 8), chunk=chunks, room=rooms, overlapped=st.booleans())
+    def run_steps(self, count: int, chunk: int, room: int, overlapped: bool) -> None:
+        for _ in range(count):
+            while len(self.in_flight) > overlapped:
+                self.retire(commit_first=False)
+            self.launch(chunk, room, failing=MAX_ROWS)
 
     def write(self, part: Computation) -> None:
         for position in range(part.start, part.stop):
@@ -343,6 +359,11 @@ class CacheMachine(RuleBasedStateMachine):
         assert sorted(int(page) for page in places) == list(range(1, self.num_pages + 1))
 
     @invariant()
+    def no_page_of_a_step_in_flight_can_be_handed_out(self) -> None:
+        busy = {slot // self.page_size for step in self.in_flight for part in step.parts for slot in part.slots}
+        assert busy.isdisjoint(self.cache.pages.free_pages().tolist())
+
+    @invariant()
     def a_request_shows_the_pages_of_the_tree(self) -> None:
         cached = self.cached_pages()
         for request in self.running:
@@ -378,6 +399,7 @@ def test_any_order_of_events_keeps_the_cache_sound() -> None:
         CacheMachine,
         settings=settings(
             max_examples=EXAMPLES,
+            phases=PHASES,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

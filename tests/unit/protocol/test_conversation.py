@@ -26,16 +26,17 @@ def test_developer_is_the_new_name_of_system() -> None:
     assert read([{"role": "developer", "content": "be kind"}]) == [{"role": "system", "content": "be kind"}]
 
 
-def test_text_parts_are_joined() -> None:
-    parts = [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
-    assert read([{"role": "user", "content": parts}]) == [{"role": "user", "content": "one\ntwo"}]
+def test_text_parts_keep_nothing_but_their_text() -> None:
+    parts = [{"type": "text", "text": "one", "cache_control": {}}, {"type": "text", "text": "two"}]
+    (message,) = read([{"role": "user", "content": parts}])
+    assert message["content"] == [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
 
 
 def test_unknown_fields_of_a_message_are_ignored() -> None:
     assert read([{**USER, "refusal": None, "colour": "red"}]) == [USER]
 
 
-def test_earlier_tool_calls_reach_the_template_with_their_arguments_as_an_object() -> None:
+def test_earlier_tool_calls_and_their_results_are_kept() -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
     read_back = read(
         [
@@ -45,7 +46,7 @@ def test_earlier_tool_calls_reach_the_template_with_their_arguments_as_an_object
         ]
     )
     assert read_back[1]["content"] == ""
-    assert read_back[1]["tool_calls"][0]["function"] == {"name": "add", "arguments": {"a": 1}}
+    assert read_back[1]["tool_calls"][0]["function"] == {"name": "add", "arguments": '{"a": 1}'}
     assert read_back[2] == {"role": "tool", "content": "2", "tool_call_id": "call_1"}
 
 
@@ -93,8 +94,7 @@ def calls(**function: object) -> dict[str, object]:
         ([{"role": "assistant", "tool_calls": []}], "messages[0].tool_calls", "empty_array"),
         ([{"role": "assistant", "tool_calls": [1]}], "messages[0].tool_calls[0]", "invalid_type"),
         ([calls(arguments="{}")], "messages[0].tool_calls[0].function.name", "missing_required_parameter"),
-        ([calls(name="f", arguments="{")], "messages[0].tool_calls[0].function.arguments", "invalid_value"),
-        ([calls(name="f", arguments="[]")], "messages[0].tool_calls[0].function.arguments", "invalid_value"),
+        ([calls(name="f", arguments={})], "messages[0].tool_calls[0].function.arguments", "invalid_type"),
         ([calls(name="f" * 65)], "messages[0].tool_calls[0].function.name", "string_above_max_length"),
     ],
 )

@@ -195,7 +195,6 @@ def test_best_of_may_only_repeat_n() -> None:
         ({"rid": "a\nb"}, "rid", "invalid_value"),
         ({"rid": "é"}, "rid", "invalid_value"),
         ({"rid": "r" * 129}, "rid", "string_above_max_length"),
-        ({"chat_template_kwargs": {"messages": []}}, "chat_template_kwargs.messages", "unsupported_parameter"),
         ({"chat_template_kwargs": []}, "chat_template_kwargs", "invalid_type"),
         ({"continue_final_message": True}, "continue_final_message", "invalid_value"),
     ],

@@ -9,8 +9,9 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,17 +22,18 @@ from sgl.errors import EngineDead, ModelError, StartupError
 from sgl.ipc.token_ids import pack_ids
 from sgl.protocol.messages import Generate, Outputs, Phase, Probe, Stats
 from sgl.protocol.sampling import SamplingParams
+from sgl.runtime.client import EngineClient, GenerateSpec
 from sgl.runtime.launch import EngineHandle, child_environment, launch_engine
+from sgl.tokenizer.load import Tokenizer
+from tests.fakes import fake_token
+from tests.processes import FAKE_ENGINE, engines, is_alive
 
-FAKE = "tests.fake_engine_process"
 ROOT = Path(sgl.__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
-def runtime_folder(monkeypatch: pytest.MonkeyPatch) -> Path:
+def runtime_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A fresh, short $XDG_RUNTIME_DIR, so that a test sees every socket folder there is."""
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="rt") as folder:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         yield Path(folder)
@@ -39,21 +41,6 @@ def runtime_folder(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def config(behaviour: str, **fields: object) -> EngineConfig:
     return EngineConfig(model_path=behaviour, **fields)  # type: ignore[arg-type]
-
-
-def is_alive(pid: int) -> bool:
-    """Whether process ``pid`` runs; a zombie does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
-def children() -> set[int]:
-    """Processes started by this one that still run."""
-    found = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return {int(pid) for pid in found if is_alive(int(pid))}
 
 
 async def gone_within(pid: int, seconds: float) -> bool:
@@ -65,7 +52,7 @@ async def gone_within(pid: int, seconds: float) -> bool:
 
 @contextlib.asynccontextmanager
 async def engine(behaviour: str = "good", **fields: object) -> AsyncIterator[EngineHandle]:
-    handle = await launch_engine(config(behaviour, **fields), module=FAKE)
+    handle = await launch_engine(config(behaviour, **fields), module=FAKE_ENGINE)
     try:
         yield handle
     finally:
@@ -74,7 +61,7 @@ async def engine(behaviour: str = "good", **fields: object) -> AsyncIterator[Eng
 
 async def test_start_generate_stop(runtime_folder: Path) -> None:
     phases: list[Phase] = []
-    handle = await launch_engine(config("good"), phases.append, module=FAKE)
+    handle = await launch_engine(config("good"), phases.append, module=FAKE_ENGINE)
     assert handle.info.architecture == "LlamaForCausalLM"
     assert phases == [Phase("loading weights", "good"), Phase("loading weights", "good", 0.25)]
     handle.transport.send(
@@ -93,7 +80,7 @@ async def test_start_generate_stop(runtime_folder: Path) -> None:
 
 
 async def test_closing_the_transport_ends_the_engine(runtime_folder: Path) -> None:
-    handle = await launch_engine(config("good"), module=FAKE)
+    handle = await launch_engine(config("good"), module=FAKE_ENGINE)
     await handle.transport.close()
     assert handle.died.result() == 0
     assert list(runtime_folder.iterdir()) == []
@@ -132,14 +119,14 @@ async def test_a_failed_start_says_why_in_one_line_and_leaves_nothing(
     runtime_folder: Path, capfd: pytest.CaptureFixture[str], behaviour: str, error: type, message: str, hint: str | None
 ) -> None:
     with pytest.raises(error) as caught:
-        await launch_engine(config(behaviour), module=FAKE)
+        await launch_engine(config(behaviour), module=FAKE_ENGINE)
     assert caught.type is error
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     if hint is not None:
         assert hint in (caught.value.hint or "")
     assert "Traceback" not in capfd.readouterr().err
-    assert children() == set()
+    assert engines() == set()
     assert list(runtime_folder.iterdir()) == []
 
 
@@ -148,7 +135,7 @@ async def test_sgl_debug_shows_the_traceback(
 ) -> None:
     monkeypatch.setenv("SGL_DEBUG", "1")
     with pytest.raises(StartupError):
-        await launch_engine(config("meets-a-bug"), module=FAKE)
+        await launch_engine(config("meets-a-bug"), module=FAKE_ENGINE)
     assert "Traceback" in capfd.readouterr().err
 
 
@@ -162,7 +149,7 @@ async def test_a_cancelled_start_leaves_nothing(runtime_folder: Path) -> None:
     for delay in (0.0, 0.01, 0.3):
         begun = asyncio.Event()
         start = asyncio.ensure_future(
-            launch_engine(config("takes-for-ever"), lambda _, begun=begun: begun.set(), module=FAKE)
+            launch_engine(config("takes-for-ever"), lambda _, begun=begun: begun.set(), module=FAKE_ENGINE)
         )
         await asyncio.sleep(delay)
         if delay == 0.3:
@@ -170,7 +157,7 @@ async def test_a_cancelled_start_leaves_nothing(runtime_folder: Path) -> None:
         start.cancel()
         with pytest.raises(asyncio.CancelledError):
             await start
-        assert children() == set()
+        assert engines() == set()
         assert list(runtime_folder.iterdir()) == []
 
 
@@ -188,6 +175,34 @@ async def test_a_killed_engine_is_noticed_at_once() -> None:
         assert await handle.died == -signal.SIGKILL
 
 
+async def test_a_killed_engine_ends_every_request_at_once(tokenizer: Tokenizer) -> None:
+    async with engine() as handle:
+        client = EngineClient(handle.transport, handle.info, tokenizer)
+        sampling = SamplingParams(max_new_tokens=400)
+        generations = [client.submit(GenerateSpec([1, 300 + number], sampling)) for number in range(8)]
+        await anext(generations[0])
+        waits = [asyncio.ensure_future(generation.wait()) for generation in generations]
+        await asyncio.sleep(0.02)
+        killed = time.monotonic()
+        os.kill(handle.pid, signal.SIGKILL)
+        results = await asyncio.gather(*waits, return_exceptions=True)
+        assert time.monotonic() - killed < 0.2
+        assert {type(result) for result in results} == {EngineDead}
+        assert not client.alive
+        await client.close()
+
+
+async def test_a_client_in_front_of_a_process(tokenizer: Tokenizer, runtime_folder: Path) -> None:
+    handle = await launch_engine(config("good"), module=FAKE_ENGINE)
+    client = EngineClient(handle.transport, handle.info, tokenizer)
+    generation = await client.submit(GenerateSpec([1, 300], SamplingParams(max_new_tokens=20))).wait()
+    assert generation.output_ids == [fake_token([1, 300], position, 512) for position in range(20)]
+    assert (await client.probe(5.0)).steps_total == 20
+    await client.close()
+    assert handle.died.result() == 0
+    assert list(runtime_folder.iterdir()) == []
+
+
 async def test_a_bug_in_the_running_engine_is_logged_and_ends_it(capfd: pytest.CaptureFixture[str]) -> None:
     async with engine("broken") as handle:
         handle.transport.send(Probe(1))
@@ -196,17 +211,18 @@ async def test_a_bug_in_the_running_engine_is_logged_and_ends_it(capfd: pytest.C
         assert "RuntimeError: a bug" in capfd.readouterr().err
 
 
-async def test_an_engine_that_does_not_listen_is_told_and_then_killed(runtime_folder: Path) -> None:
-    handle = await launch_engine(config("deaf"), module=FAKE)
+async def test_an_engine_that_does_not_listen_is_killed(runtime_folder: Path) -> None:
+    handle = await launch_engine(config("deaf"), module=FAKE_ENGINE)
     started = time.monotonic()
-    assert await handle.stop(timeout=0.1) == -signal.SIGTERM
+    assert await handle.stop(timeout=0.1) == -signal.SIGKILL
     assert time.monotonic() - started < 2.0
     assert list(runtime_folder.iterdir()) == []
 
 
-async def test_ctrl_c_in_the_terminal_does_not_reach_the_engine() -> None:
+async def test_signals_meant_for_the_server_do_not_end_the_engine() -> None:
     async with engine() as handle:
-        os.kill(handle.pid, signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(handle.pid, number)
         handle.transport.send(Probe(3))
         assert await handle.transport.recv() == Stats(ticket=3, kv_tokens=4096)
         assert os.getpgid(handle.pid) != os.getpgrp()
@@ -225,7 +241,7 @@ async def test_nothing_secret_is_on_the_command_line_or_in_the_environment(monke
     async with engine(threads=3) as handle:
         assert handle.info.settings == {"threads": "3", "key": None}
         command = Path(f"/proc/{handle.pid}/cmdline").read_bytes().split(b"\0")
-        assert command[1:] == [b"-m", FAKE.encode(), b""]
+        assert command[1:] == [b"-m", FAKE_ENGINE.encode(), b""]
 
 
 def test_the_child_imports_the_same_package_and_nothing_from_the_current_folder() -> None:
@@ -238,12 +254,12 @@ def test_the_child_imports_the_same_package_and_nothing_from_the_current_folder(
 PARENT = """
 import asyncio, sys
 from sgl.config.engine import EngineConfig
+from sgl.runtime.client import EngineClient, GenerateSpec
 from sgl.runtime.launch import launch_engine
 
 async def main():
-    handle = await launch_engine(
-        EngineConfig(model_path=sys.argv[1]), lambda phase: print("phase", flush=True), module="tests.fake_engine_process"
-    )
+    config = EngineConfig(model_path=sys.argv[1])
+    handle = await launch_engine(config, lambda phase: print("phase", flush=True), module="tests.fake_engine_process")
     print(handle.pid, flush=True)
     await asyncio.sleep(60)
 

