@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from sgl.batch.batch import Batch, Entry, EntryResult, StepResult
+from sgl.batch.batch import Batch, Drawn, Entry, EntryResult, StepResult
 from sgl.engine.runner import Done
 from sgl.kvcache.cache import PrefixCache
 from sgl.protocol.messages import EngineInfo
 from sgl.scheduler.io import ListIO
 from sgl.scheduler.loop import Scheduler
 from sgl.scheduler.policy import Order, fcfs
+from sgl.spec.proposer import Proposer
 from tests.harness import LocalEngine
 
 VOCAB = 1000
@@ -73,7 +74,7 @@ class FakeRunner:
         return Done(StepResult(tuple(self._compute(entry) for entry in batch.entries)))
 
     def _compute(self, entry: Entry) -> EntryResult:
-        ids = entry.request.token_ids[: entry.stop].tolist()
+        ids = [*entry.request.token_ids[: entry.stop].tolist(), *entry.drafts]
         slots = self._cache.slots(entry.lease, 0, entry.stop)
         state = 0
         for position, token in enumerate(ids):
@@ -82,9 +83,9 @@ class FakeRunner:
                 assert int(self._content[slots[position]]) == state, f"wrong KV at position {position}"
             else:
                 self._content[slots[position]] = state
-        if not entry.draws:
-            return EntryResult()
-        return EntryResult(next_token(ids), finite=not self._poisons(entry))
+        finite = not self._poisons(entry)
+        known = len(ids) - len(entry.drafts)
+        return EntryResult(tuple(Drawn(next_token(ids[: known + index]), finite) for index in range(entry.draw_count)))
 
 
 def fake_engine(
@@ -99,6 +100,8 @@ def fake_engine(
     radix: bool = True,
     breaks: Callable[[Entry], bool] = lambda entry: False,
     poisons: Callable[[Entry], bool] = lambda entry: False,
+    proposer: Proposer | None = None,
+    max_drafts: int = 0,
 ) -> tuple[LocalEngine, FakeRunner]:
     """A scheduler over a fake runner and a small pool."""
     limit = min(context, tokens // page_size * page_size)
@@ -121,5 +124,14 @@ def fake_engine(
         kv_bytes=0,
     )
     io = ListIO()
-    scheduler = Scheduler(info, runner, cache, io, order=order or fcfs, max_queued=queued)
+    scheduler = Scheduler(
+        info,
+        runner,
+        cache,
+        io,
+        order=order or fcfs,
+        max_queued=queued,
+        proposer=proposer,
+        max_drafts=max_drafts,
+    )
     return LocalEngine(scheduler, io), runner

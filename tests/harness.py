@@ -38,7 +38,8 @@ class Answer:
     failure: Failed | None = None
 
     def take(self, delta: Delta) -> None:
-        assert self.finish is None and self.failure is None, "nothing comes after the end"
+        assert self.finish is None, "nothing comes after the end"
+        assert self.failure is None, "nothing comes after a failure"
         assert delta.start == len(self.tokens), "deltas are dense"
         if not self.tokens and delta.prompt_logprobs is not None:
             self.prompt_logprobs = delta.prompt_logprobs

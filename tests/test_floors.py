@@ -19,7 +19,7 @@ FLOORS: Final = (
     {"kernels", "sampling"},
     {"kvcache"},
     {"batch"},
-    {"attention"},
+    {"attention", "spec"},
     {"layers"},
     {"models"},
     {"loader"},

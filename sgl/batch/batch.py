@@ -17,7 +17,8 @@ from sgl.protocol.messages import TokenLogprob
 class Entry:
     """Compute tokens ``[start, start + count)`` of ``request``; draw the next token when ``draws``.
 
-    ``lease`` is the request's, which holds pages up to ``start + count`` tokens.
+    ``lease`` is the request's, which holds pages up to ``start + count`` tokens. ``drafts`` are guesses that
+    follow the request's tokens and are part of ``count``; one token is drawn after each of them, too.
     ``logprobs_from`` is the first position in the entry whose logits score the *following* prompt token
     (prompt logprobs), or None.
     """
@@ -28,6 +29,12 @@ class Entry:
     count: int
     draws: bool
     logprobs_from: int | None = None
+    drafts: tuple[int, ...] = ()
+
+    @property
+    def draw_count(self) -> int:
+        """Tokens drawn: one, and one after each draft."""
+        return 1 + len(self.drafts) if self.draws else 0
 
     @property
     def stop(self) -> int:
@@ -62,19 +69,30 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn:
+    """One drawn token.
+
+    Attributes:
+        token: Its id.
+        finite: False when the logits held NaN or infinity; then ``token`` means nothing.
+        logprob: Its log probability, when asked for.
+    """
+
+    token: int
+    finite: bool = True
+    logprob: TokenLogprob | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EntryResult:
     """What one entry produced.
 
     Attributes:
-        token: The drawn token, or None when the entry does not draw.
-        finite: False when the logits held NaN or infinity; then ``token`` means nothing.
-        logprob: Of the drawn token, when asked for.
+        drawn: ``entry.draw_count`` tokens, after the last known token and after each draft.
         prompt_logprobs: Of the prompt tokens the entry scored, when asked for.
     """
 
-    token: int | None = None
-    finite: bool = True
-    logprob: TokenLogprob | None = None
+    drawn: tuple[Drawn, ...] = ()
     prompt_logprobs: list[TokenLogprob] = field(default_factory=list)
 
 

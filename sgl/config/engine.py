@@ -13,6 +13,7 @@ import msgspec
 DTypeName = Literal["bfloat16", "float16", "float32"]
 LoadFormat = Literal["safetensors", "dummy"]
 Policy = Literal["fcfs", "lpm"]
+Speculative = Literal["ngram"]
 
 
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +33,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         schedule_policy: Order of the waiting queue: arrival, or longest cached prefix first.
         radix_cache: Whether prompts share computed prefixes.
         deterministic: Same logits bit for bit whatever the batch, chunk or cache hit, at a cost.
+        speculative: How following tokens are guessed: ``ngram`` copies from the text so far; None is off.
+        draft_tokens: Most guesses per request and step.
         tp_size: Tensor-parallel ranks; only 1 is implemented.
         device: ``cpu``; None chooses.
         threads: Compute threads; None chooses.
@@ -51,6 +54,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     schedule_policy: Policy = "fcfs"
     radix_cache: bool = True
     deterministic: bool = False
+    speculative: Speculative | None = None
+    draft_tokens: int = 4
     tp_size: int = 1
     device: Literal["cpu"] | None = None
     threads: int | None = None
@@ -77,6 +82,8 @@ class ResolvedConfig(msgspec.Struct, frozen=True, kw_only=True):
     schedule_policy: Policy
     radix_cache: bool
     deterministic: bool
+    speculative: Speculative | None
+    draft_tokens: int
     device: str
     threads: int
     seed: int

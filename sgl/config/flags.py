@@ -252,6 +252,23 @@ SERVE_FLAGS: Final = (
         aliases=("--scheduling-policy",),
     ),
     Flag(
+        "--speculative-algorithm",
+        Choice({"none": None, "ngram": "ngram"}),
+        ("engine.speculative",),
+        SCHEDULING,
+        "Guess following tokens and check them in one step: the same tokens in fewer steps. ngram copies from the "
+        "text so far, for answers that quote their prompt.",
+        default="none",
+    ),
+    Flag(
+        "--speculative-num-draft-tokens",
+        Integer(1, 64),
+        ("engine.draft_tokens",),
+        SCHEDULING,
+        "Most guesses per request and step.",
+        default="4",
+    ),
+    Flag(
         "--deterministic",
         Switch(),
         ("engine.deterministic",),

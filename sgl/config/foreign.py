@@ -59,7 +59,10 @@ REFUSED: Final = {
             "--cuda-graph-* --enable-torch-compile --compilation-config --n-gpu-layers --gpu-layers -ngl"
         ),
         "is not in this version: no LoRA adapters": "--lora* --enable-lora --max-lora*",
-        "is not in this version: no speculative decoding": "--speculative* --draft-* --model-draft -md",
+        "is not in this version: drafts come from --speculative-algorithm ngram only": (
+            "--speculative-draft* --speculative-eagle* --speculative-num-steps --speculative-config --draft-* "
+            "--model-draft -md"
+        ),
         "is not in this version: no tool calls": "--tool-call-parser --enable-auto-tool-choice --tool-server",
         "is not in this version: reasoning is part of the answer's text": (
             "--reasoning-parser --reasoning-format --enable-reasoning"

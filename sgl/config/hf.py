@@ -109,9 +109,7 @@ class HfConfig:
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise UnsupportedModel(
-                f"{self.source}: '{name}' must be {kind.__name__}, not {json.dumps(value)[:60]}"
-            )
+            raise UnsupportedModel(f"{self.source}: '{name}' must be {kind.__name__}, not {json.dumps(value)[:60]}")
         if isinstance(value, float) and not math.isfinite(value):
             raise UnsupportedModel(f"{self.source}: '{name}' is not a finite number")
         return value

@@ -69,6 +69,8 @@ def resolve(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> Res
         schedule_policy=config.schedule_policy,
         radix_cache=config.radix_cache,
         deterministic=config.deterministic,
+        speculative=config.speculative,
+        draft_tokens=config.draft_tokens,
         device=device.name,
         threads=threads,
         seed=config.seed,

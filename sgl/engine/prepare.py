@@ -22,9 +22,8 @@ class Inputs:
         positions: int64 [tokens].
         slots: int64 [tokens], where each token's K and V go.
         spans: One per entry.
-        draw_rows: int64 [entries that draw], the batch row of each one's last token; None when that is
-            every row in order (a pure decode step).
-        drawing: Indices of the entries that draw.
+        draw_rows: int64 [drawn tokens], the batch rows whose logits are drawn from; None when that is every
+            row in order (a pure decode step).
     """
 
     token_ids: Tensor
@@ -32,25 +31,23 @@ class Inputs:
     slots: Tensor
     spans: tuple[Span, ...]
     draw_rows: Tensor | None
-    drawing: tuple[int, ...]
 
 
 def prepare(batch: Batch, rows: PageRows) -> Inputs:
     """Lays the entries out one after another."""
     ids, positions, slots = [], [], []
     spans: list[Span] = []
-    drawing: list[int] = []
     draw_rows: list[int] = []
     at = 0
-    for index, entry in enumerate(batch.entries):
+    for entry in batch.entries:
         ids.append(entry.request.token_ids[entry.start : entry.stop])
+        if entry.drafts:
+            ids.append(np.asarray(entry.drafts, dtype=np.int32))
         positions.append(np.arange(entry.start, entry.stop, dtype=np.int64))
         slots.append(rows.slots(entry.lease.row, entry.start, entry.stop))
         spans.append(Span(at, entry.count, entry.start, tuple(rows.runs(entry.lease.row, 0, entry.stop))))
         at += entry.count
-        if entry.draws:
-            drawing.append(index)
-            draw_rows.append(at - 1)
+        draw_rows.extend(range(at - entry.draw_count, at))
     every = len(draw_rows) == at
     return Inputs(
         token_ids=torch.from_numpy(np.concatenate(ids).astype(np.int64)),
@@ -58,7 +55,6 @@ def prepare(batch: Batch, rows: PageRows) -> Inputs:
         slots=torch.from_numpy(np.concatenate(slots)),
         spans=tuple(spans),
         draw_rows=None if every else torch.tensor(draw_rows, dtype=torch.int64),
-        drawing=tuple(drawing),
     )
 
 

@@ -7,20 +7,21 @@ that overlap scheduling needs.
 
 from __future__ import annotations
 
+import itertools
 from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 
 from sgl.attention.cpu import CpuAttention
-from sgl.batch.batch import Batch, Entry, EntryResult, StepResult
+from sgl.batch.batch import Batch, Drawn, Entry, EntryResult, StepResult
 from sgl.batch.context import ForwardContext
-from sgl.engine.prepare import Inputs, prepare, prompt_targets
+from sgl.engine.prepare import prepare, prompt_targets
 from sgl.kvcache.rows import PageRows
 from sgl.protocol.messages import TokenLogprob
-from sgl.sampling.arrays import SamplingBatch
+from sgl.sampling.arrays import SampleRow, SamplingBatch
 from sgl.sampling.logprobs import prompt_logprobs
-from sgl.sampling.sampler import Sampled, sample
+from sgl.sampling.sampler import sample
 
 LOGIT_ROWS: Final = 64
 """Prompt logprobs are computed over this many rows at a time, to bound the float32 logits in memory."""
@@ -80,31 +81,25 @@ class CpuRunner:
         inputs = prepare(batch, self._rows)
         attention = self._attention.plan(inputs.spans, inputs.slots)
         hidden = self._model.forward(ForwardContext(inputs.token_ids, inputs.positions, attention))
-        prompts = [self._prompt_logprobs(entry, span.query_start, hidden) for entry, span in zip(
-            batch.entries, inputs.spans, strict=True
-        )]
-        drawn = self._draw(batch, inputs, hidden)
-        results = []
-        for index, scored in enumerate(prompts):
-            if index in drawn:
-                token, finite, logprob = drawn[index]
-                results.append(EntryResult(token, finite, logprob, scored))
-            else:
-                results.append(EntryResult(prompt_logprobs=scored))
+        spans = zip(batch.entries, inputs.spans, strict=True)
+        scores = [self._prompt_logprobs(entry, span.query_start, hidden) for entry, span in spans]
+        drawn = iter(self._draw(batch, inputs.draw_rows, hidden))
+        results = [
+            EntryResult(tuple(itertools.islice(drawn, entry.draw_count)), scored)
+            for entry, scored in zip(batch.entries, scores, strict=True)
+        ]
         return Done(StepResult(tuple(results)))
 
-    def _draw(
-        self, batch: Batch, inputs: Inputs, hidden: Tensor
-    ) -> dict[int, tuple[int, bool, TokenLogprob | None]]:
-        if not inputs.drawing:
-            return {}
-        chosen = hidden if inputs.draw_rows is None else hidden.index_select(0, inputs.draw_rows)
-        rows = [batch.entries[index].request.sample_row for index in inputs.drawing]
+    def _draw(self, batch: Batch, draw_rows: Tensor | None, hidden: Tensor) -> list[Drawn]:
+        """Draws after every row that asks for it, in order."""
+        rows = [row for entry in batch.entries for row in _sample_rows(entry)]
+        if not rows:
+            return []
+        chosen = hidden if draw_rows is None else hidden.index_select(0, draw_rows)
         if not self._sampling.serves(rows):
             self._sampling = SamplingBatch(rows)
-        sampled: Sampled = sample(self._model.logits(chosen), self._sampling)
-        values = zip(sampled.token_ids, sampled.finite, sampled.logprobs, strict=True)
-        return dict(zip(inputs.drawing, values, strict=True))
+        sampled = sample(self._model.logits(chosen), self._sampling)
+        return [Drawn(*one) for one in zip(sampled.token_ids, sampled.finite, sampled.logprobs, strict=True)]
 
     def _prompt_logprobs(self, entry: Entry, query_start: int, hidden: Tensor) -> list[TokenLogprob]:
         wanted = prompt_targets(entry)
@@ -118,3 +113,11 @@ class CpuRunner:
             logits = self._model.logits(hidden[first + start : first + start + len(part)])
             scored += prompt_logprobs(logits, part, entry.request.logprobs)
         return scored
+
+
+def _sample_rows(entry: Entry) -> list[SampleRow]:
+    """The request's own row, and one further on for each draft."""
+    if not entry.draws:
+        return []
+    own = entry.request.sample_row
+    return [own, *(own.ahead(distance + 1) for distance in range(len(entry.drafts)))]

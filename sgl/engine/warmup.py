@@ -41,6 +41,6 @@ def warm_up(engine: Engine) -> None:
             entry = Entry(request, lease, request.computed, request.pending, draws=True)
             result = engine.runner.launch(Batch((entry,))).wait().results[0]
             request.computed = request.total
-            request.append(result.token or 0)
+            request.append(result.drawn[0].token)
     finally:
         engine.cache.release(lease)

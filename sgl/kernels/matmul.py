@@ -101,7 +101,7 @@ def tiled(matmul: Matmul) -> Matmul:
         rows = x.reshape(-1, x.shape[-1])
         count = rows.shape[0]
         padded = F.pad(rows, (0, 0, 0, -count % TILE_ROWS))
-        out = torch.cat([matmul(tile) for tile in padded.split(TILE_ROWS)])
+        out = torch.cat([matmul(tile) for tile in torch.split(padded, TILE_ROWS)])
         return out[:count].view(*x.shape[:-1], out.shape[-1])
 
     return apply

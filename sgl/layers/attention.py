@@ -30,9 +30,7 @@ class SelfAttention(Group):
             bias=config.qkv_bias,
             place=place,
         )
-        self._out = Linear(
-            [f"{prefix}.o_proj"], q_width, [config.hidden_size], bias=config.output_bias, place=place
-        )
+        self._out = Linear([f"{prefix}.o_proj"], q_width, [config.hidden_size], bias=config.output_bias, place=place)
         self._norms = (
             (
                 RMSNorm(f"{prefix}.q_norm", config.head_dim, config.rms_norm_eps, place),

@@ -24,9 +24,7 @@ class GatedMLP(Group):
             bias=config.mlp_bias,
             place=place,
         )
-        self._down = Linear(
-            [f"{prefix}.down_proj"], inner, [config.hidden_size], bias=config.mlp_bias, place=place
-        )
+        self._down = Linear([f"{prefix}.down_proj"], inner, [config.hidden_size], bias=config.mlp_bias, place=place)
         super().__init__(self._gate_up, self._down)
 
     def forward(self, hidden: Tensor) -> Tensor:

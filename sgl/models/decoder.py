@@ -26,9 +26,7 @@ class DecoderLayer(Group):
         prefix = f"model.layers.{layer}"
         self.before_attention = RMSNorm(f"{prefix}.input_layernorm", config.hidden_size, config.rms_norm_eps, place)
         self.attention = SelfAttention(config, layer, rope, place)
-        self.before_mlp = RMSNorm(
-            f"{prefix}.post_attention_layernorm", config.hidden_size, config.rms_norm_eps, place
-        )
+        self.before_mlp = RMSNorm(f"{prefix}.post_attention_layernorm", config.hidden_size, config.rms_norm_eps, place)
         self.mlp = GatedMLP(config, layer, place)
         super().__init__(self.before_attention, self.attention, self.before_mlp, self.mlp)
 

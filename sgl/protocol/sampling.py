@@ -137,5 +137,7 @@ def _at_most(name: str, count: int, high: int) -> None:
 def _token(name: str, token: int, vocab_size: int) -> None:
     if not 0 <= token < vocab_size:
         raise RequestError(
-            f"{name} names token id {token}; this model has ids 0 to {vocab_size - 1}.", param=name, code="invalid_value"
+            f"{name} names token id {token}; this model has ids 0 to {vocab_size - 1}.",
+            param=name,
+            code="invalid_value",
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import torch
@@ -78,6 +78,16 @@ class SampleRow:
             generated=len(output_ids),
             logprobs=LogprobRequest() if logprobs is None else logprobs,
         )
+
+    def ahead(self, distance: int) -> SampleRow:
+        """The row ``distance`` tokens further on, for checking a guess of those tokens.
+
+        Raises:
+            ValueError: The row is penalised: what it will have seen by then is not known.
+        """
+        if self.history is not None:
+            raise ValueError("a penalised row cannot look ahead")
+        return replace(self, position=self.position + distance, generated=self.generated + distance)
 
     def append(self, token_id: int) -> None:
         """Moves on by one generated token; O(1)."""

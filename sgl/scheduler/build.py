@@ -13,6 +13,7 @@ from sgl.kvcache.cache import PrefixCache
 from sgl.scheduler.io import Io
 from sgl.scheduler.loop import Scheduler
 from sgl.scheduler.policy import Order, fcfs, longest_prefix_match
+from sgl.spec.ngram import NgramProposer
 
 
 def build_scheduler(config: EngineConfig, io: Io, report: Report) -> Scheduler:
@@ -35,6 +36,8 @@ def build_scheduler(config: EngineConfig, io: Io, report: Report) -> Scheduler:
         io,
         order=_order(engine.config.schedule_policy, engine.cache),
         max_queued=engine.config.max_queued_requests,
+        proposer=NgramProposer() if engine.config.speculative == "ngram" else None,
+        max_drafts=engine.config.draft_tokens if engine.config.speculative else 0,
     )
 
 

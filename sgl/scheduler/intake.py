@@ -28,9 +28,7 @@ def admit(message: Generate, info: EngineInfo, *, now: float, taken: Container[i
         raise RequestError("the prompt has no tokens", param="input_ids", code="invalid_value")
     prompt = np.frombuffer(message.input_ids, dtype="<i4").astype(np.int32)
     if int(prompt.min()) < 0 or int(prompt.max()) >= info.vocab_size:
-        raise RequestError(
-            f"token ids must be 0 to {info.vocab_size - 1}", param="input_ids", code="invalid_value"
-        )
+        raise RequestError(f"token ids must be 0 to {info.vocab_size - 1}", param="input_ids", code="invalid_value")
     message.sampling.validate(info.vocab_size)
     limit = info.max_request_tokens
     room = limit - len(prompt)

@@ -30,6 +30,7 @@ from sgl.scheduler.planner import Planner
 from sgl.scheduler.policy import Order
 from sgl.scheduler.results import Results, aborted, failed
 from sgl.scheduler.stats import Counters, RateMeter, make_stats
+from sgl.spec.proposer import NoDrafts, Proposer
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ class Scheduler:
         cache: Pages and prefixes.
         io: The line to the client.
         order: Order of the waiting queue.
+        proposer: Guesses tokens for speculative decoding.
+        max_drafts: Most guesses per request and step; 0 is plain decoding.
         max_queued: Most waiting requests.
         clock: Monotonic seconds.
     """
@@ -59,11 +62,18 @@ class Scheduler:
         *,
         order: Order,
         max_queued: int,
+        proposer: Proposer | None = None,
+        max_drafts: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.info = info
         self.planner = Planner(
-            cache, budget=info.chunked_prefill_size, max_running=info.max_running_requests, order=order
+            cache,
+            budget=info.chunked_prefill_size,
+            max_running=info.max_running_requests,
+            order=order,
+            proposer=proposer or NoDrafts(),
+            max_drafts=max_drafts,
         )
         self.counters = Counters()
         self._runner = runner

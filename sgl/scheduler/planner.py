@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from sgl.batch.batch import Batch, Entry
 from sgl.batch.request import Request, State
 from sgl.kvcache.cache import PrefixCache
 from sgl.scheduler.policy import Order, ReserveRatio, common_prefix
+from sgl.spec.proposer import Proposer
 
 SHARE_FROM: Final = 32
 """A request waits for a prefix that is being computed if that saves at least this many tokens."""
@@ -28,7 +30,16 @@ class Planner:
     Invariant: a running request has an open lease, a waiting one has none; both lists are in arrival order.
     """
 
-    def __init__(self, cache: PrefixCache, *, budget: int, max_running: int, order: Order) -> None:
+    def __init__(
+        self,
+        cache: PrefixCache,
+        *,
+        budget: int,
+        max_running: int,
+        order: Order,
+        proposer: Proposer,
+        max_drafts: int,
+    ) -> None:
         self.waiting: list[Request] = []
         self.running: list[Request] = []
         self.retractions_total = 0
@@ -36,6 +47,8 @@ class Planner:
         self._budget = budget
         self._max_running = max_running
         self._order = order
+        self._proposer = proposer
+        self._max_drafts = max_drafts
         self._ratio = ReserveRatio()
 
     @property
@@ -71,6 +84,8 @@ class Planner:
             self._schedule(request, step)
         if step.budget and self.waiting:
             self._admit(step, now)
+        if step.budget and self._max_drafts:
+            self._draft(step)
         self._ratio.step()
         entries = tuple(step.entries.values())
         return Batch(entries) if entries else None
@@ -88,6 +103,18 @@ class Planner:
             if youngest is request:
                 return
         step.add(request, count)
+
+    def _draft(self, step: _Step) -> None:
+        """Spends budget nobody needs on guesses, as far as pages are free without evicting or retracting."""
+        for request in [request for request in step.entries if request.decoding]:
+            limit = min(self._max_drafts, step.budget, request.remaining - 1)
+            if limit < 1 or request.sample_row.history is not None:
+                continue
+            drafts = tuple(self._proposer.propose(request, limit))
+            lease = request.lease
+            assert lease is not None, "a running request has a lease"
+            if drafts and self._cache.extend(lease, request.total + len(drafts), room=_room(request, 1)):
+                step.add_drafts(request, drafts)
 
     def _retract(self, request: Request, step: _Step) -> None:
         """Sends a running request back to the queue; its tokens stay, its KV goes (the tree may keep it)."""
@@ -181,6 +208,11 @@ class _Step:
             logprobs_from=None if request.prompt_reported else _match_limit(request),
         )
         self.budget -= count
+
+    def add_drafts(self, request: Request, drafts: tuple[int, ...]) -> None:
+        entry = self.entries[request]
+        self.entries[request] = replace(entry, count=entry.count + len(drafts), drafts=drafts)
+        self.budget -= len(drafts)
 
     def drop(self, request: Request) -> None:
         entry = self.entries.pop(request, None)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sgl.batch.batch import Batch, Entry, EntryResult, StepResult
+from sgl.batch.batch import Batch, Drawn, Entry, StepResult
 from sgl.batch.request import Request, State
 from sgl.errors import EngineFailure, SglError
 from sgl.kvcache.cache import PrefixCache
 from sgl.protocol.messages import Delta, Failed, Finish, Timings, TokenLogprob
 from sgl.scheduler.planner import Planner
 from sgl.scheduler.stats import Counters
+from sgl.spec.proposer import accepted
 
 
 class Results:
@@ -31,49 +32,49 @@ class Results:
             request = entry.request
             if request.state is not State.RUNNING:
                 continue
-            if not result.finite:
+            drawn = result.drawn[: accepted(entry.drafts, [one.token for one in result.drawn])]
+            if not all(one.finite for one in drawn):
                 self._planner.remove(request)
                 failures.append((request, _not_finite()))
                 continue
-            delta = self._advance(entry, result, now)
+            delta = self._advance(entry, drawn, result.prompt_logprobs, now)
             if delta is not None:
                 deltas.append(delta)
         return deltas, failures
 
-    def _advance(self, entry: Entry, result: EntryResult, now: float) -> Delta | None:
+    def _advance(self, entry: Entry, drawn: tuple[Drawn, ...], scored: list[TokenLogprob], now: float) -> Delta | None:
+        """Appends what counts; the KV of a rejected draft stays uncommitted and is overwritten."""
         request = entry.request
-        request.computed = entry.stop
-        self._cache.commit(entry.lease, request.token_ids, entry.stop)
+        request.prompt_logprobs.extend(scored)
         self._counters.computed_tokens += entry.count
-        request.prompt_logprobs.extend(result.prompt_logprobs)
-        if result.token is None:
+        if not drawn:
+            self._commit(request, entry.stop)
             done = request.max_new_tokens == 0 and request.pending == 0
-            return self._end(request, [], [], Finish("length"), now) if done else None
+            return self._end(request, (), Finish("length"), now) if done else None
         if request.first_token_at is None:
             request.first_token_at = now
-        request.append(result.token)
-        self._counters.generated_tokens += 1
-        logprobs = [] if result.logprob is None else [result.logprob]
-        finish = request.check_finished()
-        if finish is not None:
-            return self._end(request, [result.token], logprobs, finish, now)
-        return self._delta(request, [result.token], logprobs, None, None)
+        known = entry.stop - len(entry.drafts)
+        for index, one in enumerate(drawn):
+            request.append(one.token)
+            self._counters.generated_tokens += 1
+            finish = request.check_finished()
+            if finish is not None:
+                self._commit(request, known + index)
+                return self._end(request, drawn[: index + 1], finish, now)
+        self._commit(request, known + len(drawn) - 1)
+        return self._delta(request, drawn, None, None)
 
-    def _end(
-        self, request: Request, tokens: list[int], logprobs: list[TokenLogprob], finish: Finish, now: float
-    ) -> Delta:
+    def _commit(self, request: Request, tokens: int) -> None:
+        assert request.lease is not None, "a running request has a lease"
+        request.computed = tokens
+        self._cache.commit(request.lease, request.token_ids, tokens)
+
+    def _end(self, request: Request, drawn: tuple[Drawn, ...], finish: Finish, now: float) -> Delta:
         self._planner.remove(request)
         self._counters.finished += 1
-        return self._delta(request, tokens, logprobs, finish, timings(request, now))
+        return self._delta(request, drawn, finish, timings(request, now))
 
-    def _delta(
-        self,
-        request: Request,
-        tokens: list[int],
-        logprobs: list[TokenLogprob],
-        finish: Finish | None,
-        spent: Timings | None,
-    ) -> Delta:
+    def _delta(self, request: Request, drawn: tuple[Drawn, ...], finish: Finish | None, spent: Timings | None) -> Delta:
         first = not request.prompt_reported
         request.prompt_reported = True
         if first:
@@ -81,10 +82,10 @@ class Results:
             self._counters.cached_tokens += request.cached_tokens
         return Delta(
             rid=request.rid,
-            start=request.generated - len(tokens),
-            token_ids=tokens,
+            start=request.generated - len(drawn),
+            token_ids=[one.token for one in drawn],
             finish=finish,
-            logprobs=logprobs,
+            logprobs=[one.logprob for one in drawn if one.logprob is not None],
             cached_tokens=request.cached_tokens if first else 0,
             prompt_logprobs=prompt_report(request) if first else None,
             timings=spent,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import tokenizers
-from tokenizers import AddedToken, decoders, pre_tokenizers
+from tokenizers import decoders, pre_tokenizers
 
 from sgl.errors import ModelError
 from sgl.tokenizer.files import TokenizerFiles
@@ -99,14 +99,12 @@ def _add_special_tokens(backend: tokenizers.Tokenizer, files: TokenizerFiles) ->
     for token in (*files.named.values(), *files.extra):
         if token.content not in spelled:
             spelled.add(token.content)
-            missing.append(_special(token))
+            missing.append(token)
+    names = {token.content for token in files.named.values()}
+    for token in missing:
+        token.special = token.special or token.content in names
     if missing:
         backend.add_tokens(missing)
-
-
-def _special(token: AddedToken) -> AddedToken:
-    token.special = True
-    return token
 
 
 def _convert(folder: Path) -> tuple[str, dict[str, str]]:

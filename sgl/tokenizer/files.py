@@ -14,13 +14,29 @@ from typing import Any, Final
 import msgspec
 from tokenizers import AddedToken
 
-from sgl.errors import ModelError, echo
+from sgl.errors import ModelError
 
 NAMED_TOKENS: Final = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 """Largest small file; tokenizer.json itself is read by the tokenizers library."""
 
-_ADDED_FLAGS: Final = ("single_word", "lstrip", "rstrip", "normalized", "special")
+
+class TokenEntry(msgspec.Struct, frozen=True):
+    """A token written as an object; the flags are those of the tokenizers library."""
+
+    content: str
+    single_word: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+    normalized: bool | None = None
+    special: bool = False
+
+
+class TemplateEntry(msgspec.Struct, frozen=True):
+    """One of several chat templates."""
+
+    name: str
+    template: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +74,31 @@ def read_files(folder: Path, chat_template: Path | None = None) -> TokenizerFile
     Raises:
         ModelError: A file cannot be read or is not what it should be.
     """
-    config = read_object(folder / "tokenizer_config.json")
-    added = {int(key): _token(value, special=False) for key, value in config.get("added_tokens_decoder", {}).items()}
+    path = folder / "tokenizer_config.json"
+    config = read_object(path)
+    entries = _field(path, config, "added_tokens_decoder", dict[int, TokenEntry]) or {}
+    added = {token_id: _added_token(entry) for token_id, entry in entries.items()}
     # Files from before transformers 4.34 have no added_tokens_decoder; only then the map is read.
     names = config if "added_tokens_decoder" in config else config | read_object(folder / "special_tokens_map.json")
-    spelled = {token.content: token for token in added.values()}
-    own = [key for key in names if key.endswith("_token") and key not in NAMED_TOKENS and isinstance(names[key], str)]
-    named = {
-        key: _token(names[key], special=True, known=spelled)
-        for key in (*NAMED_TOKENS, *own)
-        if names.get(key) is not None
-    }
-    extra = names.get("extra_special_tokens") or names.get("additional_special_tokens") or []
-    if isinstance(extra, dict):  # Name -> token: a model's own names, usable in its chat template.
-        named |= {key: _token(value, special=True, known=spelled) for key, value in extra.items()}
-        extra = []
+    known = {token.content: token for token in added.values()}
+    own = [name for name in names if name.endswith("_token") and name not in NAMED_TOKENS and _is_text(names[name])]
+    named = {name: _field(path, names, name, str | TokenEntry) for name in (*NAMED_TOKENS, *own)}
+    extra: list[str | TokenEntry] = []
+    for name in ("extra_special_tokens", "additional_special_tokens"):
+        found = extra or _field(path, names, name, list[str | TokenEntry] | dict[str, str | TokenEntry])
+        if isinstance(found, dict):  # Name -> token: a model's own names, which its chat template can use.
+            named |= found
+        else:
+            extra = found or []
     return TokenizerFiles(
         folder=folder,
-        named=named,
-        extra=tuple(_token(value, special=True, known=spelled) for value in extra),
+        named={name: _special_token(entry, known) for name, entry in named.items() if entry is not None},
+        extra=tuple(_special_token(entry, known) for entry in extra),
         added=added,
-        templates=_read_templates(folder, config.get("chat_template"), chat_template),
-        tokenizer_class=_name(config.get("tokenizer_class")).removesuffix("Fast"),
-        model_type=_name(read_object(folder / "config.json").get("model_type")),
-        options={key: config[key] for key in ("legacy", "add_prefix_space") if isinstance(config.get(key), bool)},
+        templates=_read_templates(folder, config, chat_template),
+        tokenizer_class=(_field(path, config, "tokenizer_class", str) or "").removesuffix("Fast"),
+        model_type=_field(folder / "config.json", read_object(folder / "config.json"), "model_type", str) or "",
+        options={name: config[name] for name in ("legacy", "add_prefix_space") if isinstance(config.get(name), bool)},
     )
 
 
@@ -102,7 +119,7 @@ def read_object(path: Path) -> dict[str, Any]:
     return value
 
 
-def _read_templates(folder: Path, configured: object, replacement: Path | None) -> dict[str, str]:
+def _read_templates(folder: Path, config: dict[str, Any], replacement: Path | None) -> dict[str, str]:
     """Finds the templates: a file given by the user, else files of the folder, else tokenizer_config.json."""
     if replacement is not None:
         if not replacement.is_file():
@@ -113,39 +130,43 @@ def _read_templates(folder: Path, configured: object, replacement: Path | None) 
         found["default"] = _text(folder / "chat_template.jinja")
     for path in sorted((folder / "additional_chat_templates").glob("*.jinja")):
         found[path.stem] = _text(path)
-    if found or configured is None:
+    if found:
         return found
-    if isinstance(configured, str):
-        return {"default": configured}
+    entry = _field(folder / "tokenizer_config.json", config, "chat_template", str | list[TemplateEntry])
+    if entry is None:
+        return {}
+    return {"default": entry} if isinstance(entry, str) else {one.name: one.template for one in entry}
+
+
+def _field(path: Path, values: dict[str, Any], name: str, kind: Any) -> Any:
+    """The value of one field, which is of type ``kind`` or None.
+
+    Raises:
+        ModelError: It is something else; the message names file and field.
+    """
     try:
-        return {str(entry["name"]): str(entry["template"]) for entry in _list(configured)}
-    except (KeyError, TypeError):
-        raise ModelError(
-            f"{folder / 'tokenizer_config.json'}: chat_template must be text or a list of {{name, template}}."
-        ) from None
+        return msgspec.convert(values.get(name), kind | None, strict=False)
+    except msgspec.ValidationError as error:
+        raise ModelError(f"{path}: {name} is not what it should be: {error}") from error
 
 
-def _token(value: object, *, special: bool, known: dict[str, AddedToken] | None = None) -> AddedToken:
-    """Reads a token written as text or as ``{"content": text, flags...}``."""
-    flags: dict[str, bool] = {"special": special}
-    if isinstance(value, dict):
-        flags |= {key: bool(value[key]) for key in _ADDED_FLAGS if key in value}
-        value = value.get("content")
-    if not isinstance(value, str):
-        raise ModelError(f"tokenizer_config.json names a special token that is not text: {echo(value)}.")
-    if known is not None and value in known:
-        return known[value]
-    return AddedToken(value, **flags)
+def _added_token(entry: TokenEntry) -> AddedToken:
+    flags = {name: getattr(entry, name) for name in ("single_word", "lstrip", "rstrip", "special")}
+    if entry.normalized is not None:
+        flags["normalized"] = entry.normalized
+    return AddedToken(entry.content, **flags)
 
 
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(value)
-    return value
+def _special_token(entry: str | TokenEntry, known: dict[str, AddedToken]) -> AddedToken:
+    """A token of which only the text may be given; its flags are then those of a known one, or special."""
+    text = entry if isinstance(entry, str) else entry.content
+    if text in known:
+        return known[text]
+    return AddedToken(text, special=True) if isinstance(entry, str) else _added_token(entry)
 
 
-def _name(value: object) -> str:
-    return value if isinstance(value, str) else ""
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _text(path: Path) -> str:

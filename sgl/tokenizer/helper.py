@@ -31,6 +31,8 @@ MAX_ANSWER_BYTES: Final = 128 * 1024 * 1024
 MESSAGE_LIMIT: Final = 300
 """Most characters of a template's own error text that are passed on."""
 
+_SILENT: Final = f"gives no answer for {WALL_SECONDS:g} s"
+
 _PASSED_ON: Final = ("PATH", "TZ", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 """Environment variables the helper gets: none of them holds a secret."""
 
@@ -79,8 +81,11 @@ class RenderHelper:
             child.receive(START_SECONDS)
             child.send(self._first_line, WALL_SECONDS)
             answer = child.receive(WALL_SECONDS)
-        except (TimeoutError, ConnectionError):
-            raise _unusable(f"{self._end()} on one short message") from None
+        except TimeoutError:
+            self.close()
+            raise _unusable(_SILENT) from None
+        except ConnectionError:
+            raise _unusable(f"{self._bury()} on one short message") from None
         if "failed" in answer:
             self.close()
             raise _unusable(f"cannot be used: {_shown(answer['message'])}")
@@ -99,8 +104,11 @@ class RenderHelper:
                 if child is None or child.process.poll() is not None:
                     child = await self._restarted()
                 answer = await asyncio.wait_for(child.exchange(_line(_request(template, variables))), WALL_SECONDS)
-            except (TimeoutError, asyncio.TimeoutError, ConnectionError):
-                raise _refused(self._end()) from None
+            except (TimeoutError, asyncio.TimeoutError):
+                self.close()
+                raise _refused(_SILENT) from None
+            except ConnectionError:
+                raise _refused(self._bury()) from None
             except BaseException:  # Cancelled half-way: the rest of the answer would be taken for the next one's.
                 self.close()
                 raise
@@ -110,17 +118,16 @@ class RenderHelper:
 
     def close(self) -> None:
         """Ends the process; a later `render` starts another."""
-        self._end()
-
-    def _end(self) -> str:
-        """Ends the process and says how it went."""
         child, self._child = self._child, None
-        if child is None:
-            return "was not running"
-        child.end()
-        if child.process.returncode == -signal.SIGPROF:
-            return f"takes longer than {CPU_SECONDS:g} s"
-        return "made its renderer process end"
+        if child is not None:
+            child.end()
+
+    def _bury(self) -> str:
+        """Clears away the process that has ended by itself, and says why it did."""
+        child = self._child
+        self.close()
+        too_long = child is not None and child.process.returncode == -signal.SIGPROF
+        return f"takes longer than {CPU_SECONDS:g} s" if too_long else "made its renderer process end"
 
     def _lock(self) -> asyncio.Lock:
         loop = asyncio.get_running_loop()
@@ -129,7 +136,7 @@ class RenderHelper:
         return self._turn
 
     async def _restarted(self) -> _Child:
-        self._end()
+        self.close()
         child = self._child = _Child()
         child.connection.setblocking(False)
         await asyncio.wait_for(child.read_answer(), START_SECONDS)

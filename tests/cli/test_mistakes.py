@@ -66,7 +66,7 @@ OTHER_ENGINES = [
     ("--tool-call-parser", "no tool calls"),
     ("--lora-path", "no LoRA adapters"),
     ("--lora_modules", "no LoRA adapters"),
-    ("--speculative-algorithm", "no speculative decoding"),
+    ("--speculative-num-steps", "--speculative-algorithm ngram"),
     ("--quantization", "weights are served as they are stored"),
     ("-q", "weights are served as they are stored"),
     ("--quantisation", "--quantization"),

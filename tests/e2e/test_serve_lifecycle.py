@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from sgl.server.listen import bind
 from tests.asgi import parse_events
 from tests.e2e.server_process import ServerProcess, error_of, fake_command, gone, starting
 
@@ -230,3 +231,30 @@ def test_killed_server_takes_its_engine_along(stories260k: Path) -> None:
         server.signal(signal.SIGKILL)
         server.exit_code()
         assert gone(children, 1.0)
+
+
+# -- the real engine -------------------------------------------------------------------------------
+
+
+def test_http_process_stays_small_and_free_of_torch(stories260k: Path, runtime_folder: Path) -> None:
+    with bind("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    command = ["-m", "sgl.launcher", "-m", str(stories260k), "--port", str(port)]
+    with starting(command, runtime_folder) as server:
+        server.until("curl ")
+        sampling = {"temperature": 0, "max_new_tokens": 200}
+        prompts = [f"Once upon a time there was a {word}" for word in ("cat", "dog", "bird", "fish") * 4]
+        answers = httpx.post(f"{server.url}/generate", json={"text": prompts, "sampling_params": sampling}, timeout=60)
+        assert [answer["text"] for answer in answers.json()[:4]] == [answer["text"] for answer in answers.json()[4:8]]
+        assert resident_megabytes(server.pid) < 150
+        mapped = Path(f"/proc/{server.pid}/maps").read_text()
+        for library in ("torch", "transformers", "numpy"):
+            assert f"/{library}/" not in mapped
+        server.signal(signal.SIGTERM)
+        assert server.exit_code() == 0
+
+
+def resident_megabytes(pid: int) -> float:
+    """Memory of a process that is in RAM."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(status["VmRSS"].split()[0]) / 1024

@@ -70,9 +70,7 @@ FAMILIES: Final = (
     Family("qwen2", lambda: Qwen2ForCausalLM(Qwen2Config(**SHAPE))),
     Family(
         "qwen2-window",
-        lambda: Qwen2ForCausalLM(
-            Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=9, max_window_layers=1)
-        ),
+        lambda: Qwen2ForCausalLM(Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=9, max_window_layers=1)),
     ),
     Family("qwen3", lambda: Qwen3ForCausalLM(Qwen3Config(**SHAPE, head_dim=16, tie_word_embeddings=True))),
 )

@@ -18,12 +18,12 @@ ANSWER = 24
 
 
 @pytest.fixture(scope="module", params=FAMILIES, ids=lambda family: family.name)
-def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
-    tuple[Path, PreTrainedModel]
-]:
+def checkpoint(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, PreTrainedModel]]:
     family: Family = request.param
     folder = tmp_path_factory.mktemp(family.name)
-    yield folder, make_checkpoint(family, folder)
+    return folder, make_checkpoint(family, folder)
 
 
 def prompts() -> list[list[int]]:
@@ -73,10 +73,10 @@ def test_prompt_logprobs_equal_transformers(checkpoint: tuple[Path, PreTrainedMo
     prompt = prompts()[2]
     engine.ask(prompt, max_new_tokens=4)
     for start in (0, 1, 33):
-        answer = engine.ask(
-            prompt, max_new_tokens=0, logprobs=LogprobRequest(output=True, prompt_start=start)
-        )
-        assert answer.finish is not None and answer.finish.kind == "length" and answer.tokens == []
+        answer = engine.ask(prompt, max_new_tokens=0, logprobs=LogprobRequest(output=True, prompt_start=start))
+        assert answer.finish is not None
+        assert answer.finish.kind == "length"
+        assert answer.tokens == []
         assert answer.prompt_logprobs is not None
         scores = [None if entry is None else entry.logprob for entry in answer.prompt_logprobs]
         expected = [None, *logprobs(reference, prompt)][start:]

@@ -140,8 +140,6 @@ def test_deterministic_gives_the_same_bits_whatever_the_batch_and_chunks() -> No
     for first, count in ((0, 13), (13, 1), (14, 26)):
         part = slice(first, first + count)
         chunk = Span(0, count, first, runs_of(whole.slots.numpy()[: first + count]))
-        got = backend.plan([chunk], whole.slots[part]).forward(
-            0, whole.query[part], whole.key[part], whole.value[part]
-        )
+        got = backend.plan([chunk], whole.slots[part]).forward(0, whole.query[part], whole.key[part], whole.value[part])
         assert torch.equal(got, at_once[part])
     assert span.context == 40

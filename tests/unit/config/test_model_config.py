@@ -80,7 +80,7 @@ def test_a_wrong_value_is_refused_by_name(field: str, value: object) -> None:
 
 
 def test_an_unknown_architecture_lists_the_known_ones_nearest_first() -> None:
-    with pytest.raises(UnsupportedModel, match="did you mean 'LlamaForCausalLM'.*Qwen3ForCausalLM"):
+    with pytest.raises(UnsupportedModel, match=r"did you mean 'LlamaForCausalLM'.*Qwen3ForCausalLM"):
         read(architectures=["LlamaForCausalLMs"])
     with pytest.raises(UnsupportedModel, match="names no architecture"):
         read(architectures=...)

@@ -78,7 +78,7 @@ def test_an_integer_weight_is_refused(folder: Path) -> None:
 def test_pickle_weights_are_refused_with_a_hint(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(b"\x80\x04")
-    with pytest.raises(CheckpointError, match="only pickle weights.*save_pretrained"):
+    with pytest.raises(CheckpointError, match=r"only pickle weights.*save_pretrained"):
         LocalEngine.load(folder)
 
 

@@ -89,7 +89,8 @@ def test_an_abort_gives_everything_back_at_once(steps: int) -> None:
     engine.scheduler.receive(Abort(99))
     engine.collect()
     finish = engine.answers[1].finish
-    assert finish is not None and finish.kind == ("length" if steps == 40 else "abort")
+    assert finish is not None
+    assert finish.kind == ("length" if steps == 40 else "abort")
     assert cache.check(thorough=True) == []
     engine.finish()
     assert engine.answers[2].tokens == reference(prompt(2, 10), 20)
@@ -108,9 +109,11 @@ def test_a_request_that_breaks_the_step_fails_alone() -> None:
     for rid in range(9):
         failure = engine.answers[rid].failure
         if rid == culprit:
-            assert failure is not None and failure.http_status == 500
+            assert failure is not None
+            assert failure.http_status == 500
         else:
-            assert failure is None and engine.answers[rid].tokens == reference(prompt(rid, 6), 10)
+            assert failure is None
+            assert engine.answers[rid].tokens == reference(prompt(rid, 6), 10)
 
 
 def test_non_finite_logits_fail_one_request_and_leave_nothing_in_the_tree() -> None:
@@ -119,17 +122,22 @@ def test_non_finite_logits_fail_one_request_and_leave_nothing_in_the_tree() -> N
     engine.submit(generate(1, ids, max_new_tokens=5), generate(2, prompt(4, 9), max_new_tokens=5))
     engine.finish()
     failure = engine.answers[1].failure
-    assert failure is not None and failure.code == "nan_logits" and failure.http_status == 500
+    assert failure is not None
+    assert failure.code == "nan_logits"
+    assert failure.http_status == 500
     assert engine.answers[2].tokens == reference(prompt(4, 9), 5)
     again = engine.ask(ids, max_new_tokens=5)
-    assert again.cached_tokens == 0 and again.tokens == reference(ids, 5)
+    assert again.cached_tokens == 0
+    assert again.tokens == reference(ids, 5)
 
 
 def test_a_request_that_cannot_fit_is_refused_with_the_numbers() -> None:
     engine, _ = fake_engine(tokens=64, context=256)
     engine.submit(generate(1, prompt(1, 40), max_new_tokens=30), generate(2, prompt(1, 40), max_new_tokens=24))
     failure = engine.answers[1].failure
-    assert failure is not None and failure.http_status == 400 and failure.code == "context_length_exceeded"
+    assert failure is not None
+    assert failure.http_status == 400
+    assert failure.code == "context_length_exceeded"
     assert all(number in failure.message for number in ("64", "40", "30", "70"))
     engine.finish()
     assert engine.answers[2].tokens == reference(prompt(1, 40), 24)
@@ -140,7 +148,8 @@ def test_a_full_queue_refuses_with_503() -> None:
     engine.submit(*(generate(rid, prompt(rid, 5), max_new_tokens=2) for rid in range(5)))
     refused = [rid for rid, answer in engine.answers.items() if answer.failure is not None]
     assert refused == [3, 4]
-    assert engine.answers[3].failure is not None and engine.answers[3].failure.http_status == 503
+    assert engine.answers[3].failure is not None
+    assert engine.answers[3].failure.http_status == 503
     engine.finish()
 
 
@@ -154,8 +163,10 @@ def test_zero_new_tokens_only_fill_the_cache() -> None:
     engine, _ = fake_engine()
     ids = prompt(1, 40)
     answer = engine.ask(ids, max_new_tokens=0)
-    assert answer.tokens == [] and answer.finish is not None and answer.finish.kind == "length"
-    assert engine.ask(ids + [7], max_new_tokens=1).cached_tokens == 40
+    assert answer.tokens == []
+    assert answer.finish is not None
+    assert answer.finish.kind == "length"
+    assert engine.ask([*ids, 7], max_new_tokens=1).cached_tokens == 40
 
 
 def test_namespaces_do_not_share() -> None:
@@ -190,7 +201,9 @@ def test_flush_is_refused_while_requests_run_and_done_after() -> None:
     engine.step()
     engine.scheduler.receive(FlushCache(5))
     answer = engine.io.sent.pop()
-    assert isinstance(answer, Flushed) and not answer.ok and "1 requests running" in answer.message
+    assert isinstance(answer, Flushed)
+    assert not answer.ok
+    assert "1 requests running" in answer.message
     engine.finish()
     engine.scheduler.receive(FlushCache(6))
     assert engine.io.sent.pop() == Flushed(6, True, "Cache flushed.")
@@ -204,6 +217,7 @@ def test_stats_count_what_was_answered() -> None:
     engine.io.sent.clear()
     engine.scheduler.receive(Probe(77))
     stats = engine.io.sent.pop()
-    assert isinstance(stats, Stats) and stats.ticket == 77
+    assert isinstance(stats, Stats)
+    assert stats.ticket == 77
     assert (stats.prompt_tokens_total, stats.cached_tokens_total, stats.generated_tokens_total) == (60, 28, 6)
     assert (stats.finished_total, stats.running, stats.queued, stats.kv_used) == (2, 0, 0, 0)

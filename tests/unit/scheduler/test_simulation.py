@@ -55,9 +55,11 @@ def test_every_request_is_answered_rightly(
     engine.finish(limit=20000)
     for rid, (ids, count) in asked.items():
         answer = engine.answers[rid]
-        assert answer.failure is None and answer.finish is not None
+        assert answer.failure is None
+        assert answer.finish is not None
         if answer.finish.kind == "abort":
-            assert rid in aborted and answer.tokens == reference(ids, count)[: len(answer.tokens)]
+            assert rid in aborted
+            assert answer.tokens == reference(ids, count)[: len(answer.tokens)]
         else:
             assert answer.tokens == reference(ids, count)
     cache = engine.scheduler._cache
