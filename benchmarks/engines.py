@@ -24,6 +24,8 @@ CONTEXT: Final = 2048
 KV_TOKENS: Final = 24576
 """Size of the KV caches where it can be chosen: more than the benchmark fills."""
 SLOTS: Final = 16
+PATIENCE: Final = 900
+"""Seconds a request may wait for its turn; a peer that is asked for 16 answers at once lets them wait, too."""
 
 Body = Callable[["Engine", str, int], dict[str, Any]]
 
@@ -90,9 +92,13 @@ class Engine:
 
 
 def tiny_body(engine: Engine, prompt: str, output: int) -> dict[str, Any]:
-    """A request to stories260k: ids of its ordinary tokens, which lie above its special ones and bytes."""
-    ids = [259 + letter for letter in token_ids(prompt)]
-    return {**native_body(engine, prompt, output), "prompt": ids}
+    """A request to stories260k."""
+    return {**native_body(engine, prompt, output), "prompt": tiny_ids(prompt)}
+
+
+def tiny_ids(prompt: str) -> list[int]:
+    """One id of stories260k per letter: ordinary tokens, which lie above its special ones and its bytes."""
+    return [259 + letter for letter in token_ids(prompt)]
 
 
 def sgl(model: Path = MODEL, *flags: str, name: str = "sgl", body: Body = native_body) -> Engine:
@@ -115,7 +121,8 @@ def sgl(model: Path = MODEL, *flags: str, name: str = "sgl", body: Body = native
 
 def sgl_on_benchmark_model() -> Engine:
     """Our server with the same room as its peers."""
-    return sgl(MODEL, "--max-model-len", str(CONTEXT), "--max-total-tokens", str(KV_TOKENS))
+    room = ("--max-model-len", str(CONTEXT), "--max-total-tokens", str(KV_TOKENS))
+    return sgl(MODEL, *room, "--queue-timeout", str(PATIENCE))
 
 
 def transformers_serve(python: str) -> Engine:

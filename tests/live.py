@@ -10,13 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
-
 from sgl.config.engine import EngineConfig
 from sgl.config.server import ServerConfig
 from sgl.runtime.client import EngineClient
 from sgl.server.app import build_app
-from sgl.server.run import _http_settings
+from sgl.server.http_server import HttpServer
 from tests.fakes import FakeEngine
 from tests.serving import MODEL, STORIES, stories_tokenizer
 
@@ -70,12 +68,9 @@ def live(make_engine: Callable[[], FakeEngine] = FakeEngine, **config: Any) -> I
     async def serve() -> None:
         engine = make_engine()
         client = EngineClient(engine, engine.info, stories_tokenizer())
-        http_settings = _http_settings(settings, build_app(client, settings))
-        http_settings.timeout_graceful_shutdown = 1
-        server = uvicorn.Server(http_settings)
-        serving = asyncio.create_task(server._serve(sockets=[listener]))
-        while not server.started:
-            await asyncio.sleep(0.005)
+        server = HttpServer(settings, build_app(client, settings), flush_seconds=1)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await server.listening.wait()
         started.append(Live(settings.port, client, engine))
         ready.set()
         await stop.wait()

@@ -35,7 +35,9 @@ class PrefixCache:
     Attributes:
         page_size: Tokens per page.
         total_tokens: Tokens the pool can hold.
-        rows: The page table, to be read.
+        pages: The allocator; to be read, for its counts.
+        rows: The page table; to be read, row by row or as ``rows.table`` for a whole batch.
+        tree: The radix tree; to be read.
         evicted_tokens_total: Tokens evicted from the tree so far.
     """
 

@@ -9,8 +9,9 @@ from torch import Tensor
 class KVPool:
     """Paged storage. Slot ``page * page_size + offset`` holds one token's K and V of one layer.
 
-    Tensors are [slots, num_kv_heads, head_dim]. Page 0 is padding: never written, so it stays zero and
-    finite. Memory comes zeroed from the operating system and is touched only when a slot is written.
+    Tensors are [slots, num_kv_heads, head_dim]. Page 0 is padding: it is zero and never written, so a padded
+    row reads finite values. No other slot is read before it is written, so the rest stays uninitialised,
+    and the operating system gives its memory only when it is used.
     """
 
     def __init__(
@@ -27,8 +28,10 @@ class KVPool:
         shape = ((num_pages + 1) * page_size, num_kv_heads, head_dim)
         self.page_size = page_size
         self.num_pages = num_pages
-        self.keys: list[Tensor] = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(num_layers)]
-        self.values: list[Tensor] = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(num_layers)]
+        self.keys: list[Tensor] = [torch.empty(shape, dtype=dtype, device=device) for _ in range(num_layers)]
+        self.values: list[Tensor] = [torch.empty(shape, dtype=dtype, device=device) for _ in range(num_layers)]
+        for tensor in (*self.keys, *self.values):
+            tensor[:page_size].zero_()
 
     @property
     def dtype(self) -> torch.dtype:

@@ -131,7 +131,7 @@ class RadixTree:
         return path, shared
 
     def _split(self, node: Node, pages: int) -> Node:
-        """Cuts an edge after ``pages`` pages; returns the new upper half.
+        """Cuts an edge after ``pages`` pages; returns the new upper half, which counts as used with its parent.
 
         The lower half stays the same object: leases that end at it still lock the whole path (I12).
         """
@@ -139,7 +139,6 @@ class RadixTree:
         assert parent is not None, "a root has no edge to split"
         upper = self._new_node(parent, node.namespace)
         upper.lock = node.lock
-        upper.last_access = node.last_access
         upper.extend(node.ids[: pages * self.page_size], node.pages[:pages])
         parent.children[upper.key] = upper
         node.drop_first(pages)

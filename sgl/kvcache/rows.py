@@ -2,8 +2,8 @@
 
 Row r of `PageRows.table` lists the pages of one lease; entries beyond its last page, and all entries of a
 free row, are -1 (I19). Beside the table each row keeps its *runs*, the maximal stretches of consecutive
-pages, as pages are appended: attention asks for them in every step and layer-independent work per request
-must not grow with the length of the request.
+pages, up to date as pages are appended: attention asks for them in every step, and the work of a decode
+step must not grow with the length of the request.
 
 A *slot* is the place of one token in the pool: ``page * page_size + offset``.
 """

@@ -93,6 +93,10 @@ class Fields:
         self._read.add(name)
         return self._body.get(name)
 
+    def names(self) -> list[str]:
+        """Names of all fields in the object."""
+        return list(self._body)
+
     def unread(self) -> list[str]:
         """Names in the object that no reader has asked for: the fields nobody knows."""
         return [name for name in self._body if name not in self._read]

@@ -140,6 +140,7 @@ class EngineClient:
             skip_special_tokens=sampling.skip_special_tokens,
             stop=sampling.stop,
             no_stop_trim=sampling.no_stop_trim,
+            inside=spec.continues and any(not self.tokenizer.is_special(token) for token in spec.prompt_ids),
         )
         generation = Generation(spec, JournalEntry(request), detokenizer, self._abort, self.observer)
         self._transport.send(request)

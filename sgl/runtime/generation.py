@@ -25,6 +25,8 @@ class GenerateSpec:
         sampling: How to draw and when to end.
         logprobs: Which log probabilities to report.
         namespace: Separates prefix caches; requests of different namespaces share no prefix.
+        continues: The answer goes on with the prompt's text, as a completion does, so its first space is kept;
+            a chat's answer is a text of its own.
         priority: Higher is served earlier where the schedule policy knows priorities.
         label: The client's own request id: for logs and `EngineClient.abort_matching` only.
     """
@@ -33,6 +35,7 @@ class GenerateSpec:
     sampling: SamplingParams
     logprobs: LogprobRequest = field(default_factory=LogprobRequest)
     namespace: str = ""
+    continues: bool = True
     priority: int = 0
     label: str = ""
 
@@ -173,6 +176,11 @@ class Generation:
         self._finish_read = False
         self._waiter: asyncio.Future[None] | None = None
         self._only_end = False
+
+    @property
+    def inside(self) -> bool:
+        """Whether the text goes on with that of the prompt."""
+        return self._detokenizer.inside
 
     @property
     def prompt_tokens(self) -> int:

@@ -29,13 +29,16 @@ from sgl.server.served import ServedModel
 from sgl.server.tokenize import Tokenize
 
 
-def build_app(client: EngineClient, config: ServerConfig) -> Starlette:
+def build_app(client: EngineClient, config: ServerConfig, *, startup_seconds: float = 0.0) -> Starlette:
     """Builds the application around a started engine.
 
     Every path stands in exactly one `Route`, which lists all methods it takes.
+
+    Args:
+        startup_seconds: How long the start took, for those who ask.
     """
     served = ServedModel(config)
-    metrics = Metrics(client, served.name)
+    metrics = Metrics(client, served.name, startup_seconds)
     client.observer = metrics
     routes = [
         Route("/v1/chat/completions", ChatCompletions(client, config, served), methods=["POST"]),
@@ -43,7 +46,7 @@ def build_app(client: EngineClient, config: ServerConfig) -> Starlette:
         Route("/generate", Generate(client, config), methods=["POST", "PUT"]),
         *Tokenize(client).routes(),
         *Health(client).routes(),
-        *Info(client, config, served).routes(),
+        *Info(client, config, served, metrics).routes(),
         *Admin(client, metrics).routes(),
     ]
     app = Starlette(

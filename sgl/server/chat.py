@@ -12,9 +12,9 @@ from starlette.types import Receive, Scope, Send
 from sgl.config.server import ServerConfig
 from sgl.protocol.openai import ChatRequest, read_chat
 from sgl.runtime.client import EngineClient, FinishReason, Generation, Update
+from sgl.runtime.group import submit_all
 from sgl.server.body import read_request
 from sgl.server.chunks import ChunkFrame, Identity, fingerprint, finish_fields
-from sgl.server.generations import submit_all
 from sgl.server.logprobs import ChatLogprob, ChatLogprobs, chat_logprobs
 from sgl.server.respond import respond, specs_of
 from sgl.server.served import ServedModel
@@ -42,7 +42,8 @@ class ChatCompletions:
             continue_final_message=request.continue_final_message,
             template_kwargs=request.template_kwargs,
         )
-        generations = submit_all(self._client, specs_of(scope, request.generating, [prompt]))
+        specs = specs_of(scope, request.generating, [prompt], continues=request.continue_final_message)
+        generations = submit_all(self._client, specs)
         identity = Identity.fresh("chatcmpl", model, self._fingerprint)
         await respond(
             scope,

@@ -13,7 +13,7 @@ import msgspec
 from sgl.protocol.messages import EngineInfo
 from sgl.protocol.openai import Generating
 from sgl.runtime.client import FinishReason, Generation
-from sgl.server.generations import Usage, usage_of
+from sgl.server.usage import Usage, usage_of
 
 
 def fingerprint(info: EngineInfo) -> str:

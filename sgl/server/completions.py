@@ -12,9 +12,9 @@ from starlette.types import Receive, Scope, Send
 from sgl.config.server import ServerConfig
 from sgl.protocol.openai import CompletionRequest, read_completion
 from sgl.runtime.client import EngineClient, FinishReason, Generation, Update
+from sgl.runtime.group import submit_all
 from sgl.server.body import read_request
 from sgl.server.chunks import ChunkFrame, Identity, fingerprint, finish_fields
-from sgl.server.generations import submit_all
 from sgl.server.logprobs import CompletionLogprobs, CompletionRenderer
 from sgl.server.respond import respond, specs_of
 from sgl.server.served import ServedModel
@@ -126,7 +126,9 @@ class _Choice:
         skip = request.generating.sampling.skip_special_tokens
         wanted = request.generating.logprobs.output
         self._generation = generation
-        self._renderer = CompletionRenderer(tokenizer, skip_special_tokens=skip) if wanted else None
+        self._renderer = (
+            CompletionRenderer(tokenizer, skip_special_tokens=skip, inside=generation.inside) if wanted else None
+        )
         self._echo: str | None = None
         if request.echo:
             self._echo = prompt if isinstance(prompt, str) else tokenizer.decode(prompt, skip_special_tokens=skip)

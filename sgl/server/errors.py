@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sgl.errors import AuthenticationError, EngineFailure, RequestError, SglError, Unavailable, echo
+from sgl.errors import AuthenticationError, EngineFailure, PayloadTooLarge, RequestError, SglError, Unavailable, echo
 
 
 class RouteNotFound(RequestError):
@@ -45,6 +45,12 @@ class BodyTimeout(RequestError):
 
     http_status = 408
     code = "body_timeout"
+
+
+class AmbiguousLength(RequestError):
+    """The end of the body is given in two ways."""
+
+    code = "ambiguous_length"
 
 
 class QueueTimeout(Unavailable):
@@ -91,7 +97,7 @@ def error_response(error: SglError) -> Response:
         headers["www-authenticate"] = "Bearer"
     if isinstance(error, MethodNotAllowed):
         headers["allow"] = error.allowed
-    if error.http_status in (408, 413):
+    if isinstance(error, BodyTimeout | PayloadTooLarge | AmbiguousLength):
         # The rest of the body is not read, so the connection cannot carry another request.
         headers["connection"] = "close"
     return Response(
@@ -110,17 +116,16 @@ def internal_error(request_id: str) -> EngineFailure:
 
 
 async def translate_http_exception(request: Request, error: Exception) -> Response:
-    """Starlette's own refusals (no route, wrong method) as ours. Registered for `HTTPException`."""
-    if not isinstance(error, HTTPException):
-        raise error
-    method, path = request.scope["method"], request.scope["path"]
-    if error.status_code == 404:
-        return error_response(RouteNotFound(f"There is no route {echo(path)}; GET /v1/models shows the server is up."))
-    if error.status_code == 405:
-        allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
-        return error_response(
-            MethodNotAllowed(f"{echo(path)} does not take {echo(method)}; use {allowed}.", allowed=allowed)
-        )
-    refusal = RequestError(error.detail)
-    refusal.http_status = error.status_code
+    """Starlette's own refusals, no route and wrong method, as ours. Registered for `HTTPException`."""
+    path = echo(request.scope["path"])
+    match error:
+        case HTTPException(status_code=404):
+            refusal: SglError = RouteNotFound(f"There is no route {path}; GET /v1/models shows that the server is up.")
+        case HTTPException(status_code=405, headers={"Allow": str(methods)}):
+            allowed = ", ".join(sorted(methods.split(", ")))
+            refusal = MethodNotAllowed(
+                f"{path} does not take {echo(request.scope['method'])}; use {allowed}.", allowed=allowed
+            )
+        case _:
+            raise error
     return error_response(refusal)

@@ -17,7 +17,7 @@ from sgl.config.server import ServerConfig
 from sgl.errors import Unavailable
 from sgl.runtime.client import EngineClient
 from sgl.runtime.native_reply import WEIGHT_VERSION
-from sgl.server.metrics import PROBE_SECONDS
+from sgl.server.metrics import PROBE_SECONDS, Metrics
 from sgl.server.served import ServedModel
 
 GIB: Final = 2**30
@@ -51,10 +51,11 @@ _PAGE: Final = """<!doctype html>
 class Info:
     """Routes that describe the server. Nothing here needs the engine to answer."""
 
-    def __init__(self, client: EngineClient, config: ServerConfig, served: ServedModel) -> None:
+    def __init__(self, client: EngineClient, config: ServerConfig, served: ServedModel, metrics: Metrics) -> None:
         self._client = client
         self._config = config
         self._served = served
+        self._metrics = metrics
         self._started = int(time.time())
 
     def routes(self) -> list[Route]:
@@ -121,7 +122,7 @@ class Info:
                 "max_total_num_tokens": info.kv_tokens,
                 "reasons": info.reasons,
                 "dp_size": 1,
-                "startup_time": sum(info.load_seconds.values()),
+                "startup_time": self._metrics.startup_seconds,
                 "startup_phases": info.load_seconds,
                 "internal_states": [self._internal_state()],
                 "version": __version__,
@@ -133,7 +134,7 @@ class Info:
         info, stats = self._client.info, self._client.stats
         return {
             "effective_max_running_requests_per_dp": info.max_running_requests,
-            "last_gen_throughput": stats.generation_rate,
+            "last_gen_throughput": self._metrics.throughput.rate,
             "memory_usage": {
                 "weight": round(info.weight_bytes / GIB, 3),
                 "kvcache": round(info.kv_bytes / GIB, 3),

@@ -8,7 +8,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sgl.errors import PayloadTooLarge
-from sgl.server.errors import BodyTimeout
+from sgl.server.errors import AmbiguousLength, BodyTimeout
 
 BODY_SECONDS: Final = 30.0
 """Time a client has for sending its whole body."""
@@ -17,8 +17,9 @@ BODY_SECONDS: Final = 30.0
 class BodyLimit:
     """Refuses bodies over ``max_bytes`` (413) and bodies that take longer than ``seconds`` (408).
 
-    A declared length is refused at once, a body without one as soon as it has grown too long. What comes
-    after the body (the disconnect) passes without a deadline.
+    A declared length is refused at once, a body without one as soon as it has grown too long. A body that
+    says its length twice is refused: a proxy may believe the other one. What comes after the body (the
+    disconnect) passes without a deadline.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, seconds: float = BODY_SECONDS) -> None:
@@ -30,7 +31,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _declared_length(scope) > self._max_bytes:
+        declared = [value for name, value in scope["headers"] if name == b"content-length"]
+        if declared and any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+            raise AmbiguousLength("Send a Content-Length or a Transfer-Encoding, not both.")
+        # The HTTP parser lets only digits through; a length of 20 digits is too large whatever the limit.
+        if declared and declared[0].isdigit() and int(declared[0][:20]) > self._max_bytes:
             raise self._too_large()
         await self._app(scope, self._bounded(receive), send)
 
@@ -61,9 +66,3 @@ class BodyLimit:
 
     def _too_large(self) -> PayloadTooLarge:
         return PayloadTooLarge(f"The request body is larger than {self._max_bytes} bytes; send less per request.")
-
-
-def _declared_length(scope: Scope) -> int:
-    values = [value for name, value in scope["headers"] if name == b"content-length"]
-    # The HTTP parser lets only digits through; a length of 20 digits is too large whatever the limit.
-    return int(values[0][:20]) if values and values[0].isdigit() else 0

@@ -84,23 +84,26 @@ class CompletionRenderer:
     Args:
         tokenizer: The model's.
         skip_special_tokens: As in the request; a token that leaves no text moves no offset.
+        inside: The answer goes on with the prompt's text (`Detokenizer`).
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, skip_special_tokens: bool) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, skip_special_tokens: bool, inside: bool) -> None:
         self._tokenizer = tokenizer
         self._skip = skip_special_tokens
+        self._inside = inside
         self._position = 0
-        self._text = self._fresh_text()
+        self._text = self._fresh_text(inside)
         self._unsaid = bytearray()
 
     def prompt(
         self, token_ids: Sequence[int], logprobs: Sequence[TokenLogprob | None], text: str
     ) -> CompletionLogprobs:
         """Renders the tokens of an echoed prompt, whose characters ``text`` go before the answer's."""
+        self._text = self._fresh_text(inside=False)
         offsets = self._advance(token_ids)
         # The answer is decoded apart from the prompt, so its characters are counted afresh from here.
         self._position = len(text)
-        self._text = self._fresh_text()
+        self._text = self._fresh_text(self._inside)
         self._unsaid.clear()
         return self._render(token_ids, logprobs, [min(offset, len(text)) for offset in offsets])
 
@@ -143,8 +146,8 @@ class CompletionRenderer:
             found.setdefault(self._tokenizer.token_text(token), _shown(logprob))
         return found
 
-    def _fresh_text(self) -> Detokenizer:
-        return Detokenizer(self._tokenizer, skip_special_tokens=self._skip, stop=(), no_stop_trim=True)
+    def _fresh_text(self, inside: bool) -> Detokenizer:
+        return Detokenizer(self._tokenizer, skip_special_tokens=self._skip, stop=(), no_stop_trim=True, inside=inside)
 
 
 def _shown(logprob: float) -> float:

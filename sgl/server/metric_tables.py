@@ -23,6 +23,7 @@ class Snapshot:
         alive: Whether it is there.
         draining: Whether new requests are refused.
         in_flight: Requests submitted and not ended.
+        startup_seconds: How long the server took to start.
         totals: Tokens counted on this side: ``prompt_tokens``, ``cached_tokens``, ``generation_tokens``.
     """
 
@@ -31,6 +32,7 @@ class Snapshot:
     alive: bool
     draining: bool
     in_flight: int
+    startup_seconds: float
     totals: Mapping[str, int]
 
 
@@ -114,7 +116,7 @@ GAUGES: Final = (
     Row(("sgl:last_step_seconds",),
         "Duration of the engine's last step.", lambda now: now.stats.last_step_seconds),
     Row(("sgl:startup_time_seconds", "sglang:startup_time_seconds"),
-        "Seconds the engine took to start.", lambda now: sum(now.info.load_seconds.values())),
+        "Seconds the server took to start.", lambda now: now.startup_seconds),
     Row(("sgl:engine_up",), "1 while the engine is there.", lambda now: now.alive),
     Row(("sgl:draining",), "1 while the server is going down.", lambda now: now.draining),
     Row(("sglang:num_retracted_reqs",),

@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from sgl.errors import Unavailable
 from sgl.runtime.client import EngineClient, Generation
 from sgl.server.metric_tables import COUNTERS, GAUGES, HISTOGRAMS, REQUESTS, Snapshot, token_buckets
+from sgl.server.throughput import Throughput
 
 PROBE_SECONDS: Final = 0.5
 """How long a scrape waits for fresh counters of the engine; a step may take longer, then the last ones count."""
@@ -31,9 +32,13 @@ class Metrics(Collector):
 
     Attributes:
         registry: Holds this collector alone; never the process-wide one.
+        startup_seconds: How long the server took to start.
+        throughput: Tokens per second of all requests together.
     """
 
-    def __init__(self, client: EngineClient, model_name: str) -> None:
+    def __init__(self, client: EngineClient, model_name: str, startup_seconds: float = 0.0) -> None:
+        self.startup_seconds = startup_seconds
+        self.throughput = Throughput()
         self.registry = CollectorRegistry(auto_describe=False)
         self._client = client
         self._model_name = model_name
@@ -62,6 +67,7 @@ class Metrics(Collector):
         last = self._last_token_at.get(generation)
         self._last_token_at[generation] = now
         self._totals["generation_tokens"] += tokens
+        self.throughput.add(now, tokens)
         if last is None:
             self._count_prompt(generation)
             self._observe("first_token", now - generation.created_at)
@@ -92,6 +98,7 @@ class Metrics(Collector):
             alive=self._client.alive,
             draining=self._client.draining,
             in_flight=self._client.in_flight,
+            startup_seconds=self.startup_seconds,
             totals=self._totals,
         )
         labels, values = ["model_name"], [self._model_name]

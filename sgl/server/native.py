@@ -9,11 +9,11 @@ from starlette.types import Receive, Scope, Send
 from sgl.config.server import ServerConfig
 from sgl.protocol.native import NativeItem, NativeRequest, parse_generate
 from sgl.runtime.client import EngineClient, FinishReason, GenerateSpec, Generation, Update
+from sgl.runtime.group import submit_all
 from sgl.runtime.native_reply import NativeReply
 from sgl.runtime.native_spec import generate_spec
 from sgl.server.auth import cache_namespace
 from sgl.server.body import read_request
-from sgl.server.generations import submit_all
 from sgl.server.requestid import request_id
 from sgl.server.respond import respond
 from sgl.server.sse import data_event

@@ -15,9 +15,9 @@ from sgl.errors import SglError
 from sgl.protocol.openai import Generating
 from sgl.protocol.seeds import sample_seed
 from sgl.runtime.client import GenerateSpec, Generation, Update
+from sgl.runtime.group import merged, whole
 from sgl.server.auth import cache_namespace
 from sgl.server.errors import ClientGone, internal_error
-from sgl.server.generations import merged, whole
 from sgl.server.requestid import request_id
 from sgl.server.sse import EventStream, error_event
 from sgl.server.watch import Deadlines, Watch
@@ -49,8 +49,14 @@ class Answer(Protocol):
         ...
 
 
-def specs_of(scope: Scope, request: Generating, prompts: Sequence[Sequence[int]]) -> Iterator[GenerateSpec]:
-    """What to generate: the choices of the first prompt, then those of the second, and so on."""
+def specs_of(
+    scope: Scope, request: Generating, prompts: Sequence[Sequence[int]], *, continues: bool = True
+) -> Iterator[GenerateSpec]:
+    """What to generate: the choices of the first prompt, then those of the second, and so on.
+
+    Args:
+        continues: Whether the answer's text goes on with the prompt's; see `GenerateSpec`.
+    """
     namespace = cache_namespace(scope, *request.cache_salts)
     for prompt in prompts:
         for choice in range(request.choices):
@@ -59,6 +65,7 @@ def specs_of(scope: Scope, request: Generating, prompts: Sequence[Sequence[int]]
                 sampling=msgspec.structs.replace(request.sampling, seed=sample_seed(request.sampling.seed, choice)),
                 logprobs=request.logprobs,
                 namespace=namespace,
+                continues=continues,
                 priority=request.priority,
                 label=request.rid or request_id(scope),
             )

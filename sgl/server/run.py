@@ -18,13 +18,9 @@ import logging
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
-
-import uvicorn
-from starlette.applications import Starlette
 
 from sgl import log
 from sgl.config.server import ServerConfig
@@ -34,7 +30,7 @@ from sgl.runtime.client import EngineClient
 from sgl.runtime.launch import ENGINE_MODULE, EngineHandle, launch_engine
 from sgl.server.app import build_app
 from sgl.server.banner import exposure_warning, ready_card
-from sgl.server.connection import KEEP_ALIVE_SECONDS, MAX_HEADER_BYTES, Connection
+from sgl.server.http_server import HttpServer
 from sgl.server.listen import bind, in_use
 from sgl.server.served import ServedModel
 from sgl.server.stopping import StopSignals, exit_code
@@ -47,10 +43,8 @@ ENGINE_LOST: Final = 70
 DRAIN_INCOMPLETE: Final = 75
 """EX_TEMPFAIL of sysexits.h: some requests were cut short."""
 
-FLUSH_SECONDS: Final = 5
-"""How long answers that are complete may take to reach their clients at the end."""
 LAST_WORDS_SECONDS: Final = 0.5
-"""The same after a second signal."""
+"""How long after a second signal clients may still be told that their requests were cut short."""
 
 
 def serve(config: ServerConfig, *, engine_module: str = ENGINE_MODULE) -> int:
@@ -125,7 +119,7 @@ async def _run(
     died: asyncio.Future[EngineDead] = asyncio.get_running_loop().create_future()
     client.on_death(died.set_result)
     client.start()
-    http = _Uvicorn(_http_settings(config, build_app(client, config)))
+    http = HttpServer(config, build_app(client, config, startup_seconds=time.monotonic() - began))
     serving = asyncio.create_task(http.serve(sockets=[listener]))
     await _listening(http, serving, config)
     _say(_card(config, client, listener, time.monotonic() - began))
@@ -148,7 +142,7 @@ async def _run(
     return code
 
 
-async def _listening(http: _Uvicorn, serving: asyncio.Task[None], config: ServerConfig) -> None:
+async def _listening(http: HttpServer, serving: asyncio.Task[None], config: ServerConfig) -> None:
     """Waits until connections are taken.
 
     Raises:
@@ -174,7 +168,7 @@ async def _drain(
     client.begin_drain()
     if client.in_flight:
         _say(
-            f"stopping: {client.in_flight} running requests have {config.drain_timeout:g} s to finish; "
+            f"stopping: requests still running: {client.in_flight}; they have {config.drain_timeout:g} s to finish, "
             "press Ctrl-C again to stop now"
         )
     finishing = asyncio.create_task(client.drained(config.drain_timeout))
@@ -186,25 +180,8 @@ async def _drain(
         return exit_code(signals.second.result())
     cut_short = client.abort_all()
     if cut_short:
-        _say(f"stopped: {cut_short} requests were cut short after {config.drain_timeout:g} s")
+        _say(f"stopped: requests cut short after {config.drain_timeout:g} s: {cut_short}")
     return DRAIN_INCOMPLETE if cut_short else 0
-
-
-def _http_settings(config: ServerConfig, app: Starlette) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=Connection,
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=config.max_connections,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=FLUSH_SECONDS,
-        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-    )
 
 
 def _card(config: ServerConfig, client: EngineClient, listener: socket.socket, seconds: float) -> str:
@@ -226,20 +203,3 @@ def _say(text: str) -> None:
 async def _either(*futures: asyncio.Future[Any]) -> None:
     """Waits until one of them is done."""
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-
-
-class _Uvicorn(uvicorn.Server):
-    """uvicorn's server without its signal handlers, and with a word when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leaves signals to `StopSignals`."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()

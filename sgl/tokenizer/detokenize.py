@@ -35,8 +35,12 @@ class Detokenizer:
     (one broken byte spoils the whole run), and what may be the beginning of a stop string. A stop string
     that lies in such a run is therefore found at the token that ends the run.
 
+    Args:
+        inside: The text goes on with that of a prompt, so its first space is kept (SentencePiece).
+
     Attributes:
         matched: The stop string that ended the text, or None; `finish` can still set it.
+        inside: As given.
     """
 
     def __init__(
@@ -46,9 +50,11 @@ class Detokenizer:
         skip_special_tokens: bool = True,
         stop: tuple[str, ...] = (),
         no_stop_trim: bool = False,
+        inside: bool = False,
     ) -> None:
         self.matched: str | None = None
-        self._stream = tokenizer.text_stream()
+        self.inside = inside
+        self._stream = tokenizer.text_stream(inside=inside)
         self._skipped = tokenizer.special_ids if skip_special_tokens else frozenset[int]()
         self._scanner = StopScanner(stop, keep_match=no_stop_trim) if stop else None
 

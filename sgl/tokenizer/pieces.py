@@ -43,8 +43,8 @@ class Pieces(Protocol):
         """Bytes of one token as it stands inside a text, also of half a character."""
         ...
 
-    def stream(self) -> TextStream:
-        """Starts a text."""
+    def stream(self, *, inside: bool = False) -> TextStream:
+        """Starts a text; ``inside`` goes on with one, so that nothing is stripped as its beginning."""
         ...
 
 
@@ -95,7 +95,7 @@ class ByteLevelPieces:
             found = self._known[token_id] = self._spell(token_of(self._backend, token_id) or "")
         return found
 
-    def stream(self) -> TextStream:
+    def stream(self, *, inside: bool = False) -> TextStream:
         return ByteLevelStream(self)
 
     def _spell(self, token: str) -> bytes:
@@ -200,8 +200,8 @@ class TextPieces:
             return b""
         return bytes([piece]) if isinstance(piece, int) else piece.encode()
 
-    def stream(self) -> TextStream:
-        return TextPieceStream(self)
+    def stream(self, *, inside: bool = False) -> TextStream:
+        return TextPieceStream(self, inside=inside)
 
     def _read(self, token: str) -> str | int:
         for old, new in self.rules.replaced:
@@ -225,11 +225,11 @@ def _all_hex(text: str) -> bool:
 class TextPieceStream:
     """Text of the SentencePiece family. Holds a run of byte tokens back until another token ends it."""
 
-    def __init__(self, pieces: TextPieces) -> None:
+    def __init__(self, pieces: TextPieces, *, inside: bool) -> None:
         self._pieces = pieces
         self._run = bytearray()
-        self._strip = pieces.rules.leading_count
-        self._started = False
+        self._strip = 0 if inside else pieces.rules.leading_count
+        self._started = inside
 
     def push(self, token_id: int) -> str:
         piece = self._pieces.piece(token_id) if self._started else self._pieces.first_piece(token_id)

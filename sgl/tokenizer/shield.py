@@ -103,13 +103,17 @@ class ControlShield:
                 pieces += text[done:start], self._alias(token)
                 done = end
         pieces.append(text[done:])
-        ids = _encode(self._twin, "".join(pieces).replace(self._break, "")).ids
+        ids = _encode(self._twin, self.readable("".join(pieces))).ids
         if any(token in self._special and token not in self._real_ids and token != self._unknown for token in ids):
             raise RequestError(
                 "messages hold the text of a control token that this tokenizer cannot encode as plain text.",
                 param="messages",
             )
         return [self._real_ids.get(token, token) for token in ids]
+
+    def readable(self, text: str) -> str:
+        """A text rendered from `broken` values without the breaks."""
+        return text.replace(self._break, "")
 
     def _is_control(self, token_id: int, text: str, start: int, end: int) -> bool:
         """Whether the template wrote the control token that was found in ``text[start:end]``."""

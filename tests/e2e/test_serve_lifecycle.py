@@ -163,7 +163,7 @@ def test_signal_while_starting_ends_it(
 def test_first_signal_lets_running_requests_finish(number: signal.Signals, server: ServerProcess) -> None:
     running = begin(server, {**LONG, "stream": True})
     server.signal(number)
-    server.until("stopping: 1 running requests have 30 s to finish")
+    server.until("stopping: requests still running: 1; they have 30 s to finish")
     assert error_of(httpx.post(f"{server.url}/generate", json=LONG)) == (503, "draining")
     assert error_of(httpx.get(f"{server.url}/health")) == (503, "draining")
     assert httpx.get(f"{server.url}/livez").status_code == 200
@@ -180,7 +180,7 @@ def test_requests_that_take_too_long_are_cut_short(stories260k: Path, runtime_fo
         server.signal(signal.SIGTERM)
         assert running.result().json()["meta_info"]["finish_reason"]["type"] == "abort"
         assert server.exit_code() == 75
-        assert "1 requests were cut short" in server.output
+        assert "requests cut short after 0.1 s: 1" in server.output
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -195,7 +195,9 @@ orders = st.tuples(st.booleans(), st.integers(1, 12), st.integers(0, 8), st.inte
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(1, 40), st.lists(orders, max_size=40))
-def test_any_order_of_alloc_and_free_keeps_the_partition(num_pages: int, steps: list[tuple[bool, int, int, int]]) -> None:
+def test_any_order_of_alloc_and_free_keeps_the_partition(
+    num_pages: int, steps: list[tuple[bool, int, int, int]]
+) -> None:
     allocator = PageAllocator(num_pages)
     blocks: list[PageArray] = []
     for free, count, room, choice in steps:

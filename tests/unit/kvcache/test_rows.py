@@ -80,7 +80,9 @@ def test_limits_are_kept() -> None:
 
 
 edits = st.lists(
-    st.tuples(st.sampled_from(["append", "rewrite"]), st.lists(st.integers(1, 6), min_size=0, max_size=6), st.integers(0, 30)),
+    st.tuples(
+        st.sampled_from(["append", "rewrite"]), st.lists(st.integers(1, 6), min_size=0, max_size=6), st.integers(0, 30)
+    ),
     max_size=12,
 )
 

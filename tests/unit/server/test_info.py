@@ -68,12 +68,14 @@ async def test_model_info_has_sglangs_keys(path: str) -> None:
 async def test_server_info_is_resolved_flat_and_has_the_internal_state(path: str) -> None:
     info = fake_info(settings={"dtype": "float32", "page_size": 16}, load_seconds={"weights": 1.5, "warm up": 0.5})
     async with serving(FakeEngine(info)) as server:
-        body = (await get(server, path)).json()
+        app = build_app(server.client, ServerConfig(engine=EngineConfig(model_path=str(STORIES))), startup_seconds=2.5)
+        body = (await call(app, "GET", path)).json()
     assert body["model_path"] == body["tokenizer_path"] == str(STORIES)
     assert (body["dtype"], body["page_size"]) == ("float32", 16)
-    assert body["served_model_name"] == MODEL
+    assert body["served_model_name"] == str(STORIES)
     assert body["max_total_num_tokens"] == 4096
-    assert body["startup_time"] == 2.0
+    assert body["startup_time"] == 2.5
+    assert body["startup_phases"] == {"weights": 1.5, "warm up": 0.5}
     assert body["version"]
     (state,) = body["internal_states"]
     assert state["effective_max_running_requests_per_dp"] == 16
@@ -82,6 +84,13 @@ async def test_server_info_is_resolved_flat_and_has_the_internal_state(path: str
     assert state["memory_usage"]["token_capacity"] == 4096
     # The official bench client would take these for the answer of a router.
     assert not body.keys() & {"decode", "prefill"}
+
+
+async def test_server_info_tells_how_fast_the_last_tokens_came() -> None:
+    async with serving(FakeEngine(step_delay=0.01)) as server:
+        await server.complete(max_tokens=10)
+        (state,) = (await get(server, "/server_info")).json()["internal_states"]
+    assert 10 < state["last_gen_throughput"] < 110
 
 
 async def test_no_secret_is_told_by_any_route() -> None:
