@@ -56,13 +56,16 @@ def _with_local_paths(config: ServerConfig, revision: str | None) -> ServerConfi
     """Replaces repository ids by the folders that hold their files."""
     from msgspec.structs import replace
 
-    from sgl.hub.resolve import resolve_model
+    from sgl.hub.resolve import check_folder, resolve_model, resolve_tokenizer
 
-    model = str(resolve_model(config.engine.model_path, revision=revision))
+    weights = config.engine.load_format != "dummy"
+    model = resolve_model(config.engine.model_path, revision=revision, weights=weights)
+    if weights:
+        check_folder(model)
     tokenizer = config.tokenizer_path
     if tokenizer is not None:
-        tokenizer = str(resolve_model(tokenizer))
-    return replace(config, engine=replace(config.engine, model_path=model), tokenizer_path=tokenizer)
+        tokenizer = str(resolve_tokenizer(tokenizer))
+    return replace(config, engine=replace(config.engine, model_path=str(model)), tokenizer_path=tokenizer)
 
 
 def main() -> int:

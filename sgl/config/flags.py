@@ -332,7 +332,7 @@ SERVE_FLAGS: Final = (
         Real(0, _SECONDS, unit="seconds", metavar="SECONDS"),
         ("request_timeout",),
         LIMITS,
-        "Seconds that a request may take; then it ends with what it has.",
+        "Seconds that a request may take; then it is answered with 504.",
         default="600",
     ),
     Flag(

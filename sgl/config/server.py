@@ -18,7 +18,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         api_keys: Accepted bearer keys; empty means no key is asked.
         max_body_bytes: Largest request body.
         max_connections: Most open connections in all.
-        request_timeout: Seconds one request may take; then it ends with finish_reason ``abort``.
+        request_timeout: Seconds one request may take; then 504, or an error event when it streams.
         queue_timeout: Seconds a request may wait for its first token's computation; then 503.
         drain_timeout: Seconds SIGTERM waits for running requests.
         log_level: Level of the log on stderr.

@@ -17,7 +17,7 @@ from sgl.protocol.conversation import Message, read_messages
 from sgl.protocol.fields import Fields, check_count, check_length, check_token_ids, wrong_type
 from sgl.protocol.logit_bias import read_logit_bias
 from sgl.protocol.messages import LogprobRequest
-from sgl.protocol.sampling import SamplingParams
+from sgl.protocol.sampling import MIN_REPETITION_PENALTY, SamplingParams
 from sgl.protocol.unsupported import IGNORED, UNSUPPORTED
 
 logger = logging.getLogger(__name__)
@@ -204,9 +204,6 @@ def _read_sampling(fields: Fields, max_tokens: int | None) -> SamplingParams:
     min_tokens = fields.integer("min_tokens", 0, low=0, high=INT32_MAX)
     if max_tokens is not None and min_tokens > max_tokens:
         raise fields.bad_value("min_tokens", f"It must not be larger than the {max_tokens} tokens asked for.")
-    repetition_penalty = fields.number("repetition_penalty", 1.0, low=0.0, high=2.0)
-    if repetition_penalty == 0.0:
-        raise fields.bad_value("repetition_penalty", "It must be above 0.")
     return SamplingParams(
         max_new_tokens=max_tokens,
         min_new_tokens=min_tokens,
@@ -216,7 +213,7 @@ def _read_sampling(fields: Fields, max_tokens: int | None) -> SamplingParams:
         min_p=fields.number("min_p", 0.0, low=0.0, high=1.0),
         presence_penalty=fields.number("presence_penalty", 0.0, low=-2.0, high=2.0),
         frequency_penalty=fields.number("frequency_penalty", 0.0, low=-2.0, high=2.0),
-        repetition_penalty=repetition_penalty,
+        repetition_penalty=fields.number("repetition_penalty", 1.0, low=MIN_REPETITION_PENALTY, high=2.0),
         logit_bias=read_logit_bias(fields, MAX_LOGIT_BIAS),
         stop=_read_stop(fields),
         stop_token_ids=_read_stop_token_ids(fields),

@@ -17,6 +17,8 @@ MAX_STOP_STRINGS: Final = 32
 MAX_STOP_LENGTH: Final = 1024
 MAX_STOP_TOKEN_IDS: Final = 256
 MAX_LOGIT_BIAS: Final = 1024
+MIN_REPETITION_PENALTY: Final = 0.01
+"""Logits are divided by it; SGLang allows any value above 0, and the smallest ones overflow to infinity."""
 GREEDY_BELOW: Final = 1e-6
 """A temperature under this is greedy decoding, as in SGLang."""
 
@@ -94,9 +96,7 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         _within("min_p", self.min_p, 0.0, 1.0)
         _within("presence_penalty", self.presence_penalty, -2.0, 2.0)
         _within("frequency_penalty", self.frequency_penalty, -2.0, 2.0)
-        _within("repetition_penalty", self.repetition_penalty, 0.0, 2.0)
-        if self.repetition_penalty == 0.0:
-            raise RequestError("repetition_penalty must be above 0.", param="repetition_penalty", code="invalid_value")
+        _within("repetition_penalty", self.repetition_penalty, MIN_REPETITION_PENALTY, 2.0)
         _at_most("logit_bias", len(self.logit_bias), MAX_LOGIT_BIAS)
         for token, bias in self.logit_bias.items():
             _token("logit_bias", token, vocab_size)

@@ -115,7 +115,9 @@ class OfflineSession:
             prompt = item.prompt
             if isinstance(prompt, str):
                 if prompt not in encoded:
-                    encoded[prompt] = await self.client.tokenizer.encode_async(prompt)
+                    encoded[prompt] = await self.client.tokenizer.encode_async(
+                        prompt, at_most=self.client.info.max_model_len
+                    )
                 prompt = encoded[prompt]
             namespace = "\0".join((item.cache_salt, item.extra_key)) if item.cache_salt or item.extra_key else ""
             specs.append(generate_spec(item, prompt, self.client.info, namespace=namespace))

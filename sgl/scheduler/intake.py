@@ -8,7 +8,8 @@ import numpy as np
 
 from sgl.batch.request import Request
 from sgl.errors import ContextLengthExceeded, EngineFailure, QueueFull, RequestError
-from sgl.protocol.messages import EngineInfo, Generate
+from sgl.protocol.messages import EngineInfo, Generate, LogprobRequest
+from sgl.sampling.arrays import MAX_TOP_LOGPROBS
 
 
 def admit(message: Generate, info: EngineInfo, *, now: float, taken: Container[int]) -> Request:
@@ -30,6 +31,7 @@ def admit(message: Generate, info: EngineInfo, *, now: float, taken: Container[i
     if int(prompt.min()) < 0 or int(prompt.max()) >= info.vocab_size:
         raise RequestError(f"token ids must be 0 to {info.vocab_size - 1}", param="input_ids", code="invalid_value")
     message.sampling.validate(info.vocab_size)
+    _check_logprobs(message.logprobs, info.vocab_size)
     limit = info.max_request_tokens
     room = limit - len(prompt)
     asked = room if message.sampling.max_new_tokens is None else message.sampling.max_new_tokens
@@ -50,6 +52,17 @@ def admit(message: Generate, info: EngineInfo, *, now: float, taken: Container[i
         namespace=message.namespace,
         arrival=now,
     )
+
+
+def _check_logprobs(wanted: LogprobRequest, vocab_size: int) -> None:
+    if not 0 <= wanted.top <= MAX_TOP_LOGPROBS:
+        raise RequestError(
+            f"at most {MAX_TOP_LOGPROBS} top logprobs, not {wanted.top}", param="top_logprobs", code="invalid_value"
+        )
+    if any(not 0 <= token < vocab_size for token in wanted.token_ids):
+        raise RequestError(
+            f"logprobs of token ids need ids 0 to {vocab_size - 1}", param="token_ids_logprob", code="invalid_value"
+        )
 
 
 def check_queue(waiting: int, limit: int) -> None:

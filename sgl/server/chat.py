@@ -41,6 +41,7 @@ class ChatCompletions:
             add_generation_prompt=request.add_generation_prompt,
             continue_final_message=request.continue_final_message,
             template_kwargs=request.template_kwargs,
+            at_most=self._client.info.max_model_len,
         )
         specs = specs_of(scope, request.generating, [prompt], continues=request.continue_final_message)
         generations = submit_all(self._client, specs)

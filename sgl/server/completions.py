@@ -38,7 +38,10 @@ class Completions:
         model = self._served.resolve(request.generating.model)
         tokenizer = self._client.tokenizer
         prompts = [
-            await tokenizer.encode_async(prompt) if isinstance(prompt, str) else prompt for prompt in request.prompts
+            await tokenizer.encode_async(prompt, at_most=self._client.info.max_model_len)
+            if isinstance(prompt, str)
+            else prompt
+            for prompt in request.prompts
         ]
         generations = submit_all(self._client, specs_of(scope, request.generating, prompts))
         identity = Identity.fresh("cmpl", model, self._fingerprint)

@@ -57,7 +57,9 @@ class Generate:
         if not isinstance(item.prompt, str):
             return item.prompt
         if item.prompt not in encoded:
-            encoded[item.prompt] = await self._client.tokenizer.encode_async(item.prompt)
+            encoded[item.prompt] = await self._client.tokenizer.encode_async(
+                item.prompt, at_most=self._client.info.max_model_len
+            )
         return encoded[item.prompt]
 
 

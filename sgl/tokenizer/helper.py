@@ -150,18 +150,13 @@ class _Child:
 
     def __init__(self) -> None:
         self.connection, theirs = socket.socketpair()
-        environ = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        environ["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-        environ["PYTHONSAFEPATH"] = "1"
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "sgl.tokenizer.renderer"],
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-                env=environ,
-                cwd="/",
-                start_new_session=True,
-            )
+        try:
+            self.process = _spawn(theirs.fileno())
+        except BaseException:
+            self.connection.close()
+            raise
+        finally:
+            theirs.close()
         self._received = bytearray()
         self._searched = 0
         self.end = weakref.finalize(self, _end, self.process, self.connection)
@@ -209,6 +204,15 @@ class _Child:
         del self._received[: end + 1]
         self._searched = 0
         return answer
+
+
+def _spawn(connection: int) -> subprocess.Popen[bytes]:
+    """Starts the renderer with few environment variables, and away from the terminal's signals."""
+    environ = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environ["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    environ["PYTHONSAFEPATH"] = "1"
+    command = [sys.executable, "-m", "sgl.tokenizer.renderer"]
+    return subprocess.Popen(command, stdin=connection, stdout=connection, env=environ, cwd="/", start_new_session=True)
 
 
 def _end(process: subprocess.Popen[bytes], connection: socket.socket) -> None:

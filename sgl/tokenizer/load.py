@@ -284,5 +284,5 @@ def _ends(backend: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
     """The ids that ``add_special_tokens`` puts before and after a text."""
     bare = backend.encode("a", add_special_tokens=False).ids
     full = backend.encode("a", add_special_tokens=True).ids
-    before = next(n for n in range(len(full) + 1) if full[n : n + len(bare)] == bare)
+    before = next((n for n in range(len(full) + 1) if full[n : n + len(bare)] == bare), 0)
     return full[:before], full[before + len(bare) :]

@@ -177,8 +177,10 @@ def cpu_time(seconds: float) -> Iterator[None]:
     Not wall time: a template cannot wait for anything, but a busy machine makes it wait.
     """
     signal.setitimer(signal.ITIMER_PROF, seconds)
-    yield
-    signal.setitimer(signal.ITIMER_PROF, 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:

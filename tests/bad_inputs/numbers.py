@@ -29,7 +29,7 @@ COMMON = {
     "min_p": Range(False, 0, 1),
     "presence_penalty": Range(False, -2, 2),
     "frequency_penalty": Range(False, -2, 2),
-    "repetition_penalty": Range(False, 0, 2, forbidden=0),
+    "repetition_penalty": Range(False, 0.01, 2),
     "n": Range(True, 1, 16),
     "seed": Range(True, -INT64 - 1, INT64),
     "priority": Range(True, -INT32, INT32),

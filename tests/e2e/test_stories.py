@@ -133,9 +133,9 @@ def test_a_client_that_leaves_frees_its_pages(server: ServerProcess) -> None:
         connection.sendall(head % len(body) + body)
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
     deadline = time.monotonic() + 10
-    while _gauge(server, "sgl:num_running_reqs") > 0:
+    while _gauge(server, "sgl:num_requests_running") > 0:
         assert time.monotonic() < deadline
-    assert _gauge(server, "sgl:num_used_tokens") == 0
+    assert _gauge(server, "sgl:kv_tokens_used") == 0
     assert httpx.post(f"{server.url}/flush_cache", timeout=30).status_code == 200
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ def take(allocator: PageAllocator, count: int, **placement: int | bool | None) -
     pages = allocator.alloc(count, **placement)  # type: ignore[arg-type]
     assert pages is not None
     assert allocator.check() == []
-    return pages.tolist()
+    return list(pages)
 
 
 def page_array(*pages: int) -> PageArray:
@@ -22,7 +24,7 @@ def page_array(*pages: int) -> PageArray:
 
 
 def number_of_runs(pages: list[int]) -> int:
-    return 1 + sum(page != previous + 1 for previous, page in zip(pages, pages[1:], strict=False))
+    return 1 + sum(page != previous + 1 for previous, page in itertools.pairwise(pages))
 
 
 def test_hands_out_every_page_but_the_padding_page_once() -> None:

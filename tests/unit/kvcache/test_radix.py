@@ -19,7 +19,7 @@ def array(values: list[int] | range | str) -> IdArray:
 
 
 def pages_of(tree: RadixTree, text: str, namespace: str = "") -> list[int]:
-    return tree.match(namespace, array(text)).pages.tolist()
+    return list(tree.match(namespace, array(text)).pages)
 
 
 class TestMatch:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -108,4 +110,4 @@ def test_runs_and_slots_always_say_what_the_table_says(
         assert rows.slots(row, first, stop).tolist() == expected
         runs = rows.runs(row, first, stop - first)
         assert [slot + i for slot, count in runs for i in range(count)] == expected
-        assert all(slot + count != following for (slot, count), (following, _) in zip(runs, runs[1:], strict=False))
+        assert all(slot + count != following for (slot, count), (following, _) in itertools.pairwise(runs))

@@ -27,15 +27,13 @@ from hypothesis.stateful import (
 
 from sgl.kvcache.cache import PrefixCache
 from sgl.kvcache.lease import Lease
-from sgl.kvcache.node import Node
+
+from .tree_model import Prefix, TreeModel, pages_in
 
 EXAMPLES = int(os.environ.get("SGL_TEST_EXAMPLES", "600"))
 MAX_ROWS = 5
 MAX_ROW_TOKENS = 64
 MAX_IN_FLIGHT = 2
-
-Prefix = tuple[str, tuple[int, ...]]
-"""A namespace and the tokens from the beginning."""
 
 POISON: Prefix = ("NaN", ())
 
@@ -87,10 +85,7 @@ class Step:
 
 
 class CacheMachine(RuleBasedStateMachine):
-    """The cache, and beside it the model of its tree and the pool.
-
-    ``accessed`` has every cached page, named by the prefix it ends, with the time of its last use.
-    """
+    """The cache, and beside it a model of its tree and a fake pool."""
 
     @initialize(page_size=st.sampled_from([1, 2, 4, 16]), tokens_in_pool=st.integers(64, 130), radix=st.integers(0, 5))
     def start(self, page_size: int, tokens_in_pool: int, radix: int) -> None:
@@ -99,8 +94,7 @@ class CacheMachine(RuleBasedStateMachine):
         self.radix = radix > 0
         self.cache = PrefixCache(self.num_pages, page_size, MAX_ROWS, MAX_ROW_TOKENS, radix=self.radix)
         self.pool: dict[int, Prefix] = {}
-        self.accessed: dict[Prefix, int] = {}
-        self.clock = 0
+        self.model = TreeModel(page_size)
         self.running: list[Running] = []
         self.retracted: list[tuple[str, list[int]]] = []
         self.in_flight: list[Step] = []
@@ -108,58 +102,16 @@ class CacheMachine(RuleBasedStateMachine):
 
     # -- the model -------------------------------------------------------------------------------------------
 
-    def page_prefixes(self, prefix: Prefix) -> list[Prefix]:
-        """The prefixes that end at the whole pages of ``prefix``, shortest first."""
-        namespace, ids = prefix
-        return [(namespace, ids[:end]) for end in range(self.page_size, len(ids) + 1, self.page_size)]
-
-    def longest_match(self, prefix: Prefix) -> int:
-        matched = 0
-        for known in self.page_prefixes(prefix):
-            if known not in self.accessed:
-                break
-            matched = len(known[1])
-        return matched
-
     def touch(self, request: Running) -> None:
-        self.clock += 1
-        for prefix in [(request.namespace, ()), *self.page_prefixes(request.prefix(request.locked))]:
-            self.accessed[prefix] = self.clock
-
-    def cached_pages(self) -> dict[Prefix, int]:
-        """Every page of the real tree by the prefix it ends."""
-        found: dict[Prefix, int] = {}
-
-        def visit(node: Node, before: tuple[int, ...]) -> None:
-            ids = before + tuple(node.ids.tolist())
-            for index, page in enumerate(node.pages.tolist()):
-                found[node.namespace, ids[: len(before) + (index + 1) * self.page_size]] = page
-            for child in node.children.values():
-                visit(child, ids)
-
-        for node in self.cache.tree.nodes():
-            if node.parent is None:
-                visit(node, ())
-        return found
-
-    def model_pages(self) -> set[Prefix]:
-        return {prefix for prefix in self.accessed if prefix[1]}
+        self.model.touch(request.prefix(request.locked))
 
     def locked_pages(self) -> set[Prefix]:
-        return {page for request in self.running for page in self.page_prefixes(request.prefix(request.locked))}
+        return {page for request in self.running for page in self.model.pages_of(request.prefix(request.locked))}
 
     def forget_evicted(self) -> int:
-        """Brings the model up to date after an eviction, and judges it (I8)."""
-        evicted = self.model_pages() - self.cached_pages().keys()
-        locked = self.locked_pages()
-        assert not evicted & locked
-        remaining = self.model_pages() - evicted
-        parents = {(namespace, ids[: -self.page_size]) for namespace, ids in remaining}
-        leaves = remaining - locked - parents
-        if evicted and leaves:
-            assert max(self.accessed[page] for page in evicted) <= min(self.accessed[page] for page in leaves)
-        for page in evicted:
-            del self.accessed[page]
+        """Brings the model up to date after an eviction; returns how many pages went."""
+        evicted = self.model.pages() - pages_in(self.cache.tree).keys()
+        self.model.evict(evicted, self.locked_pages())
         return len(evicted)
 
     # -- requests --------------------------------------------------------------------------------------------
@@ -167,7 +119,7 @@ class CacheMachine(RuleBasedStateMachine):
     def open(self, namespace: str, ids: list[int], limit: int | None) -> None:
         peeked = self.cache.peek(namespace, ids)
         most = max(0, len(ids) - 1)
-        assert peeked == self.longest_match((namespace, tuple(ids[:most])))
+        assert peeked == self.model.match((namespace, tuple(ids[:most])))
         lease = self.cache.open(namespace, ids, limit=limit)
         if lease is None:
             assert len(self.running) == MAX_ROWS
@@ -175,7 +127,7 @@ class CacheMachine(RuleBasedStateMachine):
             return
         if limit is not None:
             most = min(most, limit)
-        assert lease.cached_tokens == self.longest_match((namespace, tuple(ids[:most])))
+        assert lease.cached_tokens == self.model.match((namespace, tuple(ids[:most])))
         cached = lease.cached_tokens
         request = Running(namespace, ids or [0], lease, launched=cached, locked=cached)
         self.touch(request)
@@ -306,17 +258,14 @@ class CacheMachine(RuleBasedStateMachine):
         assert request.lease.committed == part.stop
         if not self.radix:
             return
-        parent: Prefix = (request.namespace, ())
-        for page in self.page_prefixes(request.prefix(part.stop)):
-            self.accessed.setdefault(page, self.accessed[parent])
-            parent = page
+        self.model.insert(request.prefix(part.stop))
         request.locked = part.stop // self.page_size * self.page_size
 
     # -- memory ----------------------------------------------------------------------------------------------
 
     @rule(amount=st.integers(1, 80))
     def evict(self, amount: int) -> None:
-        evictable = len(self.model_pages() - self.locked_pages())
+        evictable = len(self.model.pages() - self.locked_pages())
         evicted = self.cache.evict(amount)
         assert evicted == self.forget_evicted() * self.page_size
         assert evicted == min(-(-amount // self.page_size), evictable) * self.page_size
@@ -326,7 +275,7 @@ class CacheMachine(RuleBasedStateMachine):
         flushed = self.cache.flush()
         assert flushed == (not self.running)
         if flushed:
-            self.accessed.clear()
+            self.model.accessed.clear()
             assert self.cache.cached_tokens_in_tree == 0
             assert self.cache.pages.free_count == self.num_pages - self.cache.pages.fenced_count
 
@@ -339,10 +288,10 @@ class CacheMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_tree_holds_what_was_committed_and_not_evicted(self) -> None:
-        cached = self.cached_pages()
-        assert cached.keys() == self.model_pages()
+        cached = pages_in(self.cache.tree)
+        assert cached.keys() == self.model.pages()
         assert self.cache.cached_tokens_in_tree == len(cached) * self.page_size
-        assert self.cache.evictable_tokens == len(self.model_pages() - self.locked_pages()) * self.page_size
+        assert self.cache.evictable_tokens == len(self.model.pages() - self.locked_pages()) * self.page_size
         for (namespace, ids), page in cached.items():
             for offset in range(self.page_size):
                 length = len(ids) - self.page_size + offset + 1
@@ -356,7 +305,7 @@ class CacheMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_page_is_in_one_place(self) -> None:
-        cached = self.cached_pages()
+        cached = pages_in(self.cache.tree)
         own = [
             page
             for request in self.running
@@ -373,10 +322,10 @@ class CacheMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_request_shows_the_pages_of_the_tree(self) -> None:
-        cached = self.cached_pages()
+        cached = pages_in(self.cache.tree)
         for request in self.running:
             shown = self.cache.rows.table[request.lease.row].tolist()
-            path = self.page_prefixes(request.prefix(request.locked))
+            path = self.model.pages_of(request.prefix(request.locked))
             assert shown[: len(path)] == [cached[page] for page in path]
             assert request.lease.shared == len(path)
 

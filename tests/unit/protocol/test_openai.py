@@ -173,7 +173,7 @@ def test_best_of_may_only_repeat_n() -> None:
         ({"top_logprobs": 2}, "top_logprobs", "invalid_value"),
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "integer_above_max_value"),
         ({"min_tokens": 5, "max_tokens": 4}, "min_tokens", "invalid_value"),
-        ({"repetition_penalty": 0}, "repetition_penalty", "invalid_value"),
+        ({"repetition_penalty": 0}, "repetition_penalty", "decimal_below_min_value"),
         ({"n": 17}, "n", "integer_above_max_value"),
         ({"max_tokens": 0}, "max_tokens", "integer_below_min_value"),
         ({"max_tokens": 2**31}, "max_tokens", "integer_above_max_value"),

@@ -30,7 +30,8 @@ EOS = 2
 
 
 def spec(prompt: Sequence[int] = (1, 300, 301), **sampling: Any) -> GenerateSpec:
-    return GenerateSpec(list(prompt), SamplingParams(**{"max_new_tokens": 8, **sampling}))
+    """A request whose answer is a text of its own, as in a chat."""
+    return GenerateSpec(list(prompt), SamplingParams(**{"max_new_tokens": 8, **sampling}), continues=False)
 
 
 async def updates_of(generation: Generation) -> list[Update]:
@@ -144,6 +145,15 @@ async def test_an_end_token_counts_and_leaves_no_text(connect: Connect, tokenize
     assert generation.output_ids == [300, 301, EOS]
     assert generation.completion_tokens == 3
     assert generation.text == tokenizer.decode([300, 301])
+
+
+async def test_a_completion_goes_on_with_the_text_of_its_prompt(connect: Connect, tokenizer: Tokenizer) -> None:
+    script = tokenizer.encode("was a girl", add_special_tokens=False)
+    prompts = {"Once there": " was a girl", "": "was a girl"}
+    for prompt, text in prompts.items():
+        async with connect(FakeEngine(script=script)) as client:
+            asked = dataclasses.replace(spec(tokenizer.encode(prompt), max_new_tokens=len(script)), continues=True)
+            assert (await client.submit(asked).wait()).text == text
 
 
 @pytest.mark.parametrize("keep", [False, True])

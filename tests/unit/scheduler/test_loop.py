@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sgl.batch.batch import Entry
-from sgl.protocol.messages import Abort, FlushCache, Flushed, Probe, Stats
+from sgl.protocol.messages import Abort, FlushCache, Flushed, LogprobRequest, Probe, Stats
 from sgl.scheduler.policy import longest_prefix_match
 from tests.fake_runner import fake_engine, reference
 from tests.harness import generate
@@ -157,6 +157,16 @@ def test_token_ids_outside_the_vocabulary_are_refused() -> None:
     engine, _ = fake_engine()
     engine.submit(generate(1, [5, 1000], max_new_tokens=2), generate(2, [-1], max_new_tokens=2))
     assert all(engine.answers[rid].failure is not None for rid in (1, 2))
+
+
+def test_logprobs_that_cannot_be_given_are_refused() -> None:
+    engine, _ = fake_engine()
+    engine.submit(
+        generate(1, [5], max_new_tokens=2, logprobs=LogprobRequest(output=True, top=21)),
+        generate(2, [5], max_new_tokens=2, logprobs=LogprobRequest(output=True, token_ids=(1000,))),
+    )
+    params = [failure.param for rid in (1, 2) if (failure := engine.answers[rid].failure) is not None]
+    assert params == ["top_logprobs", "token_ids_logprob"]
 
 
 def test_zero_new_tokens_only_fill_the_cache() -> None:

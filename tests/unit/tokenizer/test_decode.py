@@ -61,6 +61,15 @@ def test_any_text_comes_back(loaded: dict[str, Tokenizer], family: str) -> None:
     check()
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_text_that_goes_on_with_another_keeps_its_space(loaded: dict[str, Tokenizer], family: str) -> None:
+    tokenizer = loaded[family]
+    ids = tokenizer.encode("Once upon a time", add_special_tokens=False)
+    for cut in range(1, len(ids)):
+        rest = Detokenizer(tokenizer, inside=True)
+        assert tokenizer.decode(ids[:cut]) + rest.feed(ids[cut:]).text + rest.finish() == "Once upon a time"
+
+
 DECODERS = {
     "none": None,
     "metaspace": decoders.Metaspace(),

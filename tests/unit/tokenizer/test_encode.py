@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import processors
 
 from sgl.errors import RequestError
 from sgl.tokenizer.load import THREAD_ABOVE, Tokenizer
+from tests.unit.tokenizer.folders import SPECIAL, byte_level
 from tests.unit.tokenizer.reference import reference
 
 FAMILIES = ("byte-level", "byte-level-bos", "sentencepiece", "llama-2", "llama-2-legacy", "llama-2-no-prefix")
@@ -77,6 +79,15 @@ def test_special_tokens_of_the_folder_are_known(loaded: dict[str, Tokenizer]) ->
     assert not tokenizer.is_special(403)
     assert loaded["byte-level"].bos_token is None
     assert loaded["byte-level"].bos_token_id is None
+
+
+@pytest.mark.parametrize("form", ["$A", "<|endoftext|> $A", "$A <|im_end|>", "<|im_start|> <|im_start|> $A <|im_end|>"])
+def test_tokens_at_the_ends_come_with_plain_text_too(form: str) -> None:
+    backend = byte_level()
+    ids = [(text, backend.token_to_id(text)) for text in SPECIAL]
+    backend.post_processor = processors.TemplateProcessing(single=form, special_tokens=ids)
+    tokenizer = Tokenizer(backend)
+    assert tokenizer.encode("Hello", parse_special=False) == tokenizer.encode("Hello") == backend.encode("Hello").ids
 
 
 async def test_a_long_text_leaves_the_event_loop_free(loaded: dict[str, Tokenizer]) -> None:

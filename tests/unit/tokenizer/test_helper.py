@@ -60,7 +60,7 @@ def test_a_hostile_template_stops_the_start(tmp_path: Path, name: str) -> None:
     began = time.monotonic()
     with pytest.raises(ModelError, match="The model's chat template") as caught:
         Tokenizer.load(folder)
-    assert time.monotonic() - began < 5.0  # Two seconds on a machine with nothing else to do.
+    assert time.monotonic() - began < 8.0  # 1.5 on a machine with nothing else to do.
     assert "\n" not in caught.value.message
     assert "--chat-template" in str(caught.value.hint)
     assert children() == before
