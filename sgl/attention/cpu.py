@@ -113,15 +113,11 @@ class CpuAttention:
         ]
         own_too = frozenset(rows for rows, _ in prefixed)
         segments = share(prefixed, also_elsewhere=own_too)
-        reads: list[tuple[Rows, Sequence[Run]]] = [
-            ((span.query_start, 1), clip_runs(span.runs, _first_key(span, window), span.context)) for span in decodes
-        ]
-        decode_segments = share(reads)
         padded = None
-        if self._padding_is_cheaper(decodes, decode_segments, window):
+        if self._padding_is_cheaper(decodes, window):
             padded = self._padded(decodes, window)
         else:
-            segments = segments + decode_segments
+            segments += share([((span.query_start, 1), _visible_runs(span, window)) for span in decodes])
         return WindowPlan(
             padded=padded,
             segments=tuple((segment, _row_index(segment.rows)) for segment in segments),
@@ -130,12 +126,13 @@ class CpuAttention:
             merges=any(segment.merged for segment in segments),
         )
 
-    def _padding_is_cheaper(self, decodes: Sequence[Span], segments: Sequence[Segment], window: int | None) -> bool:
+    def _padding_is_cheaper(self, decodes: Sequence[Span], window: int | None) -> bool:
+        """Whether one gather beats a call per row; each row reads at least its own last token alone."""
         if len(decodes) < 2:
             return False
         longest = max(span.context - _first_key(span, window) for span in decodes)
         gather = CALL_SECONDS + len(decodes) * longest * self.token_bytes / GATHER_BYTES_PER_SECOND
-        return gather < CALL_SECONDS * sum(2 if segment.merged else 1 for segment in segments)
+        return gather < CALL_SECONDS * len(decodes)
 
     def _padded(self, decodes: Sequence[Span], window: int | None) -> PaddedDecode:
         keys = [_slots(span, _first_key(span, window)) for span in decodes]
@@ -269,9 +266,15 @@ def _first_key(span: Span, window: int | None) -> int:
     return 0 if window is None else max(0, span.first_position + 1 - window)
 
 
+def _visible_runs(span: Span, window: int | None) -> Sequence[Run]:
+    """Runs of the slots that the span's first query sees."""
+    first = _first_key(span, window)
+    return clip_runs(span.runs, first, span.context) if first else span.runs
+
+
 def _slots(span: Span, first: int) -> np.ndarray:
     """Slots of positions ``[first, span.context)``: int64."""
-    runs = clip_runs(span.runs, first, span.context)
+    runs = clip_runs(span.runs, first, span.context) if first else span.runs
     return np.concatenate([np.arange(start, start + count, dtype=np.int64) for start, count in runs])
 
 
