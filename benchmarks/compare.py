@@ -18,6 +18,7 @@ from benchmarks.engines import (
     STORIES,
     Engine,
     ensure_gguf,
+    in_float32,
     llama_server,
     sgl,
     sgl_on_benchmark_model,
@@ -122,6 +123,9 @@ def plan(session: Session, options: argparse.Namespace) -> list[tuple[str, Calla
         ("sgl", lambda: session.serve(ours.with_flags(SGL_NO_CACHE, "--disable-radix-cache"), SHARED)),
         ("transformers", lambda: session.serve(transformers_serve(peer), SINGLE)),
         ("transformers", lambda: session.serve(transformers_batching(peer), BATCH, SHARED)),
+        # Where a CPU has no bfloat16 instructions sgl computes in float32. A user of transformers could, too.
+        ("transformers", lambda: session.serve(in_float32(transformers_serve(peer)), SINGLE)),
+        ("transformers", lambda: session.serve(in_float32(transformers_batching(peer)), BATCH)),
         ("transformers", lambda: session.in_process(peer, "generate", SINGLE)),
         ("transformers", lambda: session.in_process(peer, "generate_batch", BATCH)),
         ("llama", llama_round),

@@ -76,9 +76,7 @@ class Engine:
         port = free_port()
         command = [word.replace("{port}", str(port)) for word in self.command]
         log = CACHE / "logs" / f"{self.name.replace(' ', '-').replace('/', '-')}.log"
-        return ServerProcess(
-            command, port=port, health=self.health, env=self.env, log=log, timeout=self.patience
-        )
+        return ServerProcess(command, port=port, health=self.health, env=self.env, log=log, timeout=self.patience)
 
     @property
     def shown(self) -> str:
@@ -151,6 +149,11 @@ def transformers_batching(python: str) -> Engine:
     )
 
 
+def in_float32(engine: Engine) -> Engine:
+    """transformers told to compute in another type than the checkpoint's."""
+    return engine.with_flags(f"{engine.name}, float32", "--dtype", "float32")
+
+
 def llama_server(program: str | None, python: str) -> Engine:
     """llama.cpp's server with one slot for every concurrent request."""
     found = shutil.which(program or "llama-server")
@@ -208,8 +211,7 @@ def _lacking(python: str, *modules: str) -> str:
     if shutil.which(python) is None:
         return f"there is no {Path(python).name} at the path given"
     code = (
-        "import importlib.util, sys; "
-        "print(*(name for name in sys.argv[1:] if importlib.util.find_spec(name) is None))"
+        "import importlib.util, sys; print(*(name for name in sys.argv[1:] if importlib.util.find_spec(name) is None))"
     )
     result = subprocess.run([python, "-c", code, *modules], capture_output=True, text=True)
     if result.returncode != 0:
@@ -219,4 +221,3 @@ def _lacking(python: str, *modules: str) -> str:
 
 def _without_folder(word: str) -> str:
     return Path(word).name if Path(word).is_absolute() else word
-

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from sgl.batch.batch import Batch, Entry
 from sgl.batch.context import Span
 from sgl.kvcache.rows import PageRows
+
+Column = npt.NDArray[np.int64]
+"""One value per token of the batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +39,43 @@ class Inputs:
 
 def prepare(batch: Batch, rows: PageRows) -> Inputs:
     """Lays the entries out one after another."""
-    ids, positions, slots = [], [], []
+    token_ids, positions, slots = _decode_columns(batch, rows) if batch.decode_only else _columns(batch, rows)
     spans: list[Span] = []
     draw_rows: list[int] = []
     at = 0
     for entry in batch.entries:
-        ids.append(entry.request.token_ids[entry.start : entry.stop])
-        if entry.drafts:
-            ids.append(np.asarray(entry.drafts, dtype=np.int32))
-        positions.append(np.arange(entry.start, entry.stop, dtype=np.int64))
-        slots.append(rows.slots(entry.lease.row, entry.start, entry.stop))
         spans.append(Span(at, entry.count, entry.start, tuple(rows.runs(entry.lease.row, 0, entry.stop))))
         at += entry.count
         draw_rows.extend(range(at - entry.draw_count, at))
     every = len(draw_rows) == at
     return Inputs(
-        token_ids=torch.from_numpy(np.concatenate(ids).astype(np.int64)),
-        positions=torch.from_numpy(np.concatenate(positions)),
-        slots=torch.from_numpy(np.concatenate(slots)),
+        token_ids=torch.from_numpy(token_ids),
+        positions=torch.from_numpy(positions),
+        slots=torch.from_numpy(slots),
         spans=tuple(spans),
         draw_rows=None if every else torch.tensor(draw_rows, dtype=torch.int64),
     )
+
+
+def _columns(batch: Batch, rows: PageRows) -> tuple[Column, Column, Column]:
+    """Token ids, positions and slots of any batch."""
+    ids: list[npt.NDArray[np.int32]] = []
+    for entry in batch.entries:
+        ids.append(entry.request.token_ids[entry.start : entry.stop])
+        if entry.drafts:
+            ids.append(np.asarray(entry.drafts, dtype=np.int32))
+    positions = [np.arange(entry.start, entry.stop, dtype=np.int64) for entry in batch.entries]
+    slots = [rows.slots(entry.lease.row, entry.start, entry.stop) for entry in batch.entries]
+    return np.concatenate(ids).astype(np.int64), np.concatenate(positions), np.concatenate(slots)
+
+
+def _decode_columns(batch: Batch, rows: PageRows) -> tuple[Column, Column, Column]:
+    """The same where every entry is one token: no array per entry, because this runs at every decode step."""
+    entries = batch.entries
+    ids = [int(entry.request.token_ids[entry.start]) for entry in entries]
+    positions = np.array([entry.start for entry in entries], dtype=np.int64)
+    pages = rows.table[[entry.lease.row for entry in entries], positions // rows.page_size].astype(np.int64)
+    return np.array(ids, dtype=np.int64), positions, pages * rows.page_size + positions % rows.page_size
 
 
 def prompt_targets(entry: Entry) -> tuple[int, list[int]] | None:

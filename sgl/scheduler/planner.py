@@ -113,7 +113,8 @@ class Planner:
             drafts = tuple(self._proposer.propose(request, limit))
             lease = request.lease
             assert lease is not None, "a running request has a lease"
-            if drafts and self._cache.extend(lease, request.total + len(drafts), room=_room(request, 1)):
+            spare = self._cache.free_tokens >= len(drafts) + self._cache.page_size
+            if drafts and spare and self._cache.extend(lease, request.total + len(drafts), room=_room(request, 1)):
                 step.add_drafts(request, drafts)
 
     def _retract(self, request: Request, step: _Step) -> None:
