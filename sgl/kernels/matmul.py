@@ -52,7 +52,7 @@ def choose_matmul(weight: Tensor, bias: Tensor | None, *, deterministic: bool = 
     if weight.dtype == torch.float32:
         return packed(weight, bias)
     if weight.dtype == torch.bfloat16:
-        return packed_or_upcast(weight, bias)
+        return packed(weight, bias) if torch.cpu._is_amx_tile_supported() else packed_or_upcast(weight, bias)
     return plain(weight, bias)
 
 
