@@ -144,6 +144,7 @@ def profile(model: Path, options: argparse.Namespace) -> str:
         threads=options.threads,
         deterministic=options.deterministic,
         max_total_tokens=KV_TOKENS,
+        radix_cache=not options.disable_radix_cache,
     )
     stopwatch = Stopwatch()
     make_ids = token_ids if model == MODEL else tiny_ids
@@ -152,8 +153,9 @@ def profile(model: Path, options: argparse.Namespace) -> str:
         stopwatch.take()
         run = Profile(scheduler, stopwatch)
         for seed, concurrency in enumerate(options.concurrency):
-            work = Scenario("profile", "", concurrency, concurrency, options.prompt, options.prompt, options.output)
-            run.run([make_ids(prompt) for prompt in work.prompts(seed)], options.output, options.sampling)
+            own, output = options.prompt, options.output
+            work = Scenario("profile", "", concurrency, concurrency, own, own, output, shared=options.shared)
+            run.run([make_ids(prompt) for prompt in work.prompts(seed)], output, options.sampling)
     info = scheduler.info
     head = f"{model.name}: {info.dtype}, {info.weight_bytes / 1e9:.2f} GB of weights"
     limits = machine_limits(int(info.settings["threads"] or 1))
@@ -167,10 +169,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", choices=["tiny", "0.6b", "both"], default="both", help="which model (both)")
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 16], help="requests at once (1 16)")
     parser.add_argument("--prompt", type=int, default=192, help="tokens of a prompt (192)")
+    parser.add_argument("--shared", type=int, default=0, help="tokens before it that all prompts share (0)")
     parser.add_argument("--output", type=int, default=32, help="tokens to generate (32)")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="compute type (the engine's choice)")
     parser.add_argument("--threads", type=int, help="compute threads (the engine's choice)")
     parser.add_argument("--deterministic", action="store_true")
+    parser.add_argument("--disable-radix-cache", action="store_true")
     parser.add_argument("--temperature", type=float, default=0.0, help="0 is greedy (0)")
     parser.add_argument("--top-p", type=float, default=1.0)
     parser.add_argument("--tiny-model", metavar="FOLDER", type=Path, default=STORIES, help="folder of stories260k")
