@@ -17,7 +17,6 @@ from benchmarks.client import RequestFailed
 from benchmarks.engines import (
     STORIES,
     Engine,
-    ensure_gguf,
     in_float32,
     llama_server,
     sgl,
@@ -111,13 +110,6 @@ def plan(session: Session, options: argparse.Namespace) -> list[tuple[str, Calla
     peer, vllm = options.peer_python, options.vllm_python
     tiny = sgl(options.tiny_model, name=SGL_TINY, body=tiny_body)
     tiny_deterministic = tiny.with_flags(SGL_TINY_DETERMINISTIC, "--deterministic")
-    llama = llama_server(options.llama_server, peer)
-
-    def llama_round() -> None:
-        if not llama.missing:
-            ensure_gguf(peer)
-        session.serve(llama, SINGLE, BATCH, SHARED)
-
     steps: list[tuple[str, Callable[[], None]]] = [
         ("sgl", lambda: session.serve(ours, SINGLE, BATCH, SHARED)),
         ("sgl", lambda: session.serve(ours.with_flags(SGL_NO_CACHE, "--disable-radix-cache"), SHARED)),
@@ -128,7 +120,7 @@ def plan(session: Session, options: argparse.Namespace) -> list[tuple[str, Calla
         ("transformers", lambda: session.serve(in_float32(transformers_batching(peer)), BATCH)),
         ("transformers", lambda: session.in_process(peer, "generate", SINGLE)),
         ("transformers", lambda: session.in_process(peer, "generate_batch", BATCH)),
-        ("llama", llama_round),
+        ("llama", lambda: session.serve(llama_server(options.llama_server, peer), SINGLE, BATCH, SHARED)),
         ("vllm", lambda: session.serve(vllm_cpu(vllm), SINGLE, BATCH, SHARED)),
     ]
     again = [("sgl", lambda: session.serve(ours, SINGLE, BATCH, SHARED))] * (options.rounds - 1)
@@ -150,11 +142,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     session = Session(chosen)
     if options.engines != ["tiny"]:
         ensure_model()
-    for group, measure in plan(session, options):
-        if group in options.engines:
-            measure()
+    try:
+        for group, measure in plan(session, options):
+            if group in options.engines:
+                measure()
+    except KeyboardInterrupt:
+        _say("interrupted; this is what was measured so far")
     judged = judge(session.measured)
-    sys.stdout.write(f"\n{tables(session.measured, SCENARIOS, session.absent)}\n\n")
+    sys.stdout.write(f"\n{tables(session.measured, list(chosen.values()), session.absent)}\n\n")
     sys.stdout.write(f"{verdicts(judged, costs(session.measured))}\n")
     if session.rounds:
         path = write_results(

@@ -10,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.model import CACHE, MODEL, ROOT
-from benchmarks.process import ServerProcess, free_port
+from benchmarks.process import ServerFailed, ServerProcess, free_port
 from benchmarks.workload import token_ids
 
 GGUF: Final = MODEL.with_name(MODEL.name + "-bf16.gguf")
@@ -60,6 +61,7 @@ class Engine:
         health: The page that answers 200 when the server is ready.
         patience: Seconds it may take to be ready.
         missing: Why it cannot run here, or nothing.
+        prepare: Makes what it needs, before it starts.
     """
 
     name: str
@@ -70,9 +72,11 @@ class Engine:
     health: str = "/health"
     patience: float = 120.0
     missing: str = ""
+    prepare: Callable[[], None] = lambda: None
 
     def start(self) -> ServerProcess:
         """Starts it on a free port; see `ServerProcess`."""
+        self.prepare()
         port = free_port()
         command = [word.replace("{port}", str(port)) for word in self.command]
         log = CACHE / "logs" / f"{self.name.replace(' ', '-').replace('/', '-')}.log"
@@ -174,6 +178,7 @@ def llama_server(program: str | None, python: str) -> Engine:
             str(SLOTS * CONTEXT // 2),
         ),
         missing=missing,
+        prepare=partial(ensure_gguf, python),
     )
 
 
@@ -201,9 +206,16 @@ def vllm_cpu(python: str) -> Engine:
 
 
 def ensure_gguf(python: str) -> None:
-    """Makes the GGUF file with the Python that has the package ``gguf``, unless it is there."""
-    if not GGUF.is_file():
-        subprocess.run([python, "-m", "benchmarks.gguf_model"], cwd=ROOT.parent, check=True)
+    """Makes the GGUF file with the Python that has the package ``gguf``, unless it is there.
+
+    Raises:
+        ServerFailed: It could not be made.
+    """
+    if GGUF.is_file():
+        return
+    made = subprocess.run([python, "-m", "benchmarks.gguf_model"], cwd=ROOT.parent, capture_output=True, text=True)
+    if made.returncode != 0:
+        raise ServerFailed(f"no GGUF file could be made: {' | '.join(made.stderr[-300:].splitlines())}")
 
 
 def _lacking(python: str, *modules: str) -> str:

@@ -28,7 +28,7 @@ class CpuSeconds:
 
 def cpu_seconds(root: int) -> CpuSeconds:
     """CPU seconds of the process ``root`` with all its living descendants, and of everything that runs."""
-    return CpuSeconds(_tree_seconds(root), _machine_seconds())
+    return CpuSeconds(_tree_seconds(root), machine_seconds())
 
 
 def resident_bytes(pid: int) -> int | None:
@@ -97,7 +97,8 @@ def _cpu_field(name: str) -> str:
     return ""
 
 
-def _machine_seconds() -> float | None:
+def machine_seconds() -> float | None:
+    """CPU seconds of everything that runs on the machine since it started."""
     try:
         first = (_PROC / "stat").read_text().split("\n", 1)[0]
     except OSError:

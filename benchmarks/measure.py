@@ -137,22 +137,25 @@ def run_in_process(python: str, way: str, model: str, scenario: Scenario, seed: 
     """
     prompts = [token_ids(prompt) for prompt in scenario.prompts(seed)]
     job = {"way": way, "model": model, "output": scenario.output, "prompts": prompts}
-    result = subprocess.run(
-        [python, "-m", "benchmarks.in_process"],
-        input=json.dumps(job),
-        cwd=ROOT.parent,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=IN_PROCESS_TIMEOUT,
-    )
+    try:
+        result = subprocess.run(
+            [python, "-m", "benchmarks.in_process"],
+            input=json.dumps(job),
+            cwd=ROOT.parent,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=IN_PROCESS_TIMEOUT,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RequestFailed(f"did not end within {IN_PROCESS_TIMEOUT:g} s") from error
     if result.returncode != 0:
         raise RequestFailed(f"exited with {result.returncode}: {' | '.join(result.stderr[-400:].splitlines())}")
-    outcome = json.loads(result.stdout)
+    outcome = json.loads(result.stdout.splitlines()[-1])
     answers = tuple(Answer(**answer) for answer in outcome["answers"])
     for prompt, answer in zip(prompts, answers, strict=True):
         _check(answer, len(prompt), scenario.output)
-    return Round(f"transformers {way}", scenario.key, outcome["wall"], answers, outcome["cores"])
+    return Round(f"transformers {way}", scenario.key, outcome["wall"], answers, outcome["cores"], outcome["others"])
 
 
 def _check(answer: Answer, prompt_tokens: int, output: int) -> None:

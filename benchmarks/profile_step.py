@@ -1,8 +1,9 @@
 """``python -m benchmarks.profile_step``: where a decode step and a prefill chunk go, without HTTP.
 
-Builds the engine in this process and drives its scheduler step by step. Steps of one kind are averaged. Two
-lines above the tables say what this machine can do at best, to judge the linears by: a decode step reads
-every weight once, a prefill chunk is a matrix product.
+Builds the engine in this process and drives its scheduler step by step. Of the steps of one kind the faster
+half is averaged, since what makes a step slow is usually another process. A line above the tables says what
+this machine can do at best, to judge the linears by: a decode step reads every weight once, a prefill chunk
+is a matrix product.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import argparse
 import functools
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -41,32 +43,27 @@ class Kind:
 
     Attributes:
         title: In words.
-        walls: Seconds of each step.
-        parts: Seconds of each part, over all steps.
+        steps: Seconds of each part, per step.
     """
 
     title: str
-    walls: list[float] = field(default_factory=list)
-    parts: dict[str, float] = field(default_factory=dict)
-
-    def add(self, wall: float, parts: dict[str, float]) -> None:
-        """Counts one more step."""
-        self.walls.append(wall)
-        for part, seconds in parts.items():
-            self.parts[part] = self.parts.get(part, 0.0) + seconds
+    steps: list[dict[str, float]] = field(default_factory=list)
 
     def table(self) -> str:
         """Mean milliseconds and share of each part, the largest first."""
-        count, total = len(self.walls), sum(self.parts.values())
-        spread = f"{min(self.walls) * 1e3:.2f} to {max(self.walls) * 1e3:.2f}"
-        lines = [f"{self.title}: {total / count * 1e3:.2f} ms ({spread} in {count} steps)"]
-        rest = 0.0
-        for part, seconds in sorted(self.parts.items(), key=lambda item: -item[1]):
-            if seconds < SMALLEST_SHARE * total:
-                rest += seconds
-            else:
-                lines.append(f"  {part:<22}{seconds / count * 1e3:9.3f} ms {seconds / total:6.1%}")
-        lines.append(f"  {'rest':<22}{rest / count * 1e3:9.3f} ms {rest / total:6.1%}")
+        steps = sorted(self.steps, key=_wall)
+        faster = steps[: (len(steps) + 1) // 2]
+        parts: dict[str, float] = defaultdict(float)
+        for step in faster:
+            for part, seconds in step.items():
+                parts[part] += seconds / len(faster)
+        wall = _wall(parts)
+        shown = {part: seconds for part, seconds in parts.items() if seconds >= SMALLEST_SHARE * wall}
+        rows = sorted(shown.items(), key=lambda item: -item[1])
+        rows.append(("rest", wall - _wall(shown)))
+        spread = f"{_wall(steps[0]) * 1e3:.2f} to {_wall(steps[-1]) * 1e3:.2f} in {len(steps)} steps"
+        lines = [f"{self.title}: {wall * 1e3:.2f} ms ({spread})"]
+        lines += (f"  {part:<22}{seconds * 1e3:9.3f} ms {seconds / wall:6.1%}" for part, seconds in rows)
         return "\n".join(lines)
 
 
@@ -97,20 +94,27 @@ class Profile:
                 return planned[0]
 
             planner.plan = noted  # type: ignore[method-assign]
-            begun = time.perf_counter()
             self._scheduler.step()
-            wall = time.perf_counter() - begun
             del planner.plan
             parts = self._stopwatch.take()
             if planned[0] is not None:
                 title = _title(planned[0])
-                self.kinds.setdefault(title, Kind(title)).add(wall, parts)
+                self.kinds.setdefault(title, Kind(title)).steps.append(parts)
+
+
+def _wall(parts: Mapping[str, float]) -> float:
+    """Seconds of a step: times of parts are exclusive, and the outermost part is the step."""
+    return sum(parts.values())
 
 
 def _title(batch: Batch) -> str:
     if batch.decode_only:
-        return f"decode, {len(batch.entries)} requests"
+        return _decode_title(len(batch.entries))
     return f"prefill, up to {1 << (batch.tokens - 1).bit_length()} tokens"
+
+
+def _decode_title(requests: int) -> str:
+    return f"decode, {requests} requests"
 
 
 def machine_limits(threads: int) -> str:
@@ -159,7 +163,9 @@ def profile(model: Path, options: argparse.Namespace) -> str:
     info = scheduler.info
     head = f"{model.name}: {info.dtype}, {info.weight_bytes / 1e9:.2f} GB of weights"
     limits = machine_limits(int(info.settings["threads"] or 1))
-    tables = [kind.table() for kind in run.kinds.values()]
+    # When the first requests have ended, fewer decode: those steps say nothing new.
+    decodes = {_decode_title(concurrency) for concurrency in options.concurrency}
+    tables = [kind.table() for title, kind in run.kinds.items() if title in decodes or title.startswith("prefill")]
     return "\n\n".join([f"{head}\n{limits}", *tables])
 
 

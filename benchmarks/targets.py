@@ -28,6 +28,8 @@ READY_SECONDS: Final = 8.0
 RESIDENT_BYTES: Final = 150e6
 PAGE_SLACK: Final = 16
 """Tokens of a shared prefix that may be computed again, for pages are shared whole."""
+QUIET_CORES: Final = 0.2
+"""Cores that other processes may use during a round before nothing is concluded from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,19 @@ class Verdict:
         text: What is demanded.
         reached: What was measured, in words; empty when it was not measured.
         met: Whether that is enough; None when it was not measured.
+        disturbed: Engines in the way of whose rounds other processes were: the verdict may be wrong.
     """
 
     text: str
     reached: str
     met: bool | None
+    disturbed: tuple[str, ...] = ()
 
     @property
     def word(self) -> str:
-        """met, NOT met, or not measured."""
+        """met, NOT met or not measured; in doubt when the machine was not quiet."""
+        if self.met is not None and self.disturbed:
+            return "in doubt"
         return {True: "met", False: "NOT met", None: "not measured"}[self.met]
 
 
@@ -60,6 +66,14 @@ class Measured:
     def of(self, engine: str, scenario: str) -> list[Round]:
         """The rounds of one engine and one scenario."""
         return [each for each in self.rounds if (each.engine, each.scenario) == (engine, scenario)]
+
+    def disturbed(self, scenario: str, engines: Sequence[str]) -> tuple[str, ...]:
+        """Those of ``engines`` that did not have the machine to themselves."""
+        return tuple(
+            engine
+            for engine in engines
+            if any(each.others is not None and each.others > QUIET_CORES for each in self.of(engine, scenario))
+        )
 
     def speed(self, engine: str, scenario: str) -> float | None:
         """Tokens per second, or None when it was not measured."""
@@ -121,7 +135,10 @@ def _faster(
         return Verdict(text, "", None)
     best = max(theirs.values())
     words = ", ".join(f"{mine / speed:.2f}x {rival}" for rival, speed in theirs.items())
-    return Verdict(text, words, mine >= factor * best)
+    disturbed = measured.disturbed(scenario, (engine, *theirs))
+    if disturbed:
+        words += f" (not alone on the machine: {', '.join(disturbed)})"
+    return Verdict(text, words, mine >= factor * best, disturbed)
 
 
 def _shares_what_is_computed(rounds: Sequence[Round]) -> Verdict:

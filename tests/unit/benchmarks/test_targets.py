@@ -43,6 +43,15 @@ def test_rounds_are_weighed_by_their_time() -> None:
     assert verdict("1.3x transformers serve", *ours, peer).reached == "1.00x transformers serve"
 
 
+def test_nothing_is_concluded_from_a_machine_that_was_busy_with_something_else() -> None:
+    ours, peer = round_of(SGL, SINGLE.key, 1.0), round_of("transformers serve", SINGLE.key, 2.0)
+
+    assert verdict("1.3x transformers serve", ours, replace(peer, others=0.1)).word == "met"
+    doubted = verdict("1.3x transformers serve", ours, replace(peer, others=0.6))
+    assert doubted.word == "in doubt"
+    assert "not alone on the machine: transformers serve" in doubted.reached
+
+
 def test_sharing_needs_requests_that_were_sent_before_the_prefix_was_there() -> None:
     text = "still being computed"
 
