@@ -45,11 +45,25 @@ def launch(argv: Sequence[str], environ: Mapping[str, str], program: str = PROGR
     arguments = parse_serve(argv, environ)
     for notice in arguments.notices:
         print(f"note: {notice}", file=sys.stderr)
+    if "--model" not in arguments.settings and sys.stderr.isatty():
+        print(_how_to_serve_a_real_model(program), file=sys.stderr)
     config = _with_local_paths(arguments.config, arguments.revision)
 
     from sgl.server.run import serve
 
     return serve(config)
+
+
+def _how_to_serve_a_real_model(program: str) -> str:
+    """What a person reads who started a server without ``-m``."""
+    from sgl.device import probe_cpu
+    from sgl.hub.suggest import fitting_models
+
+    first, *others = fitting_models(probe_cpu())
+    return (
+        f"note: this is the small demonstration model of sgl; for a real one: {program} -m {first}, "
+        f"or {' or '.join(others)}"
+    )
 
 
 def _with_local_paths(config: ServerConfig, revision: str | None) -> ServerConfig:

@@ -12,7 +12,7 @@ from tests.source import Module, imports, modules
 FLOORS: Final = (
     {"_version", "errors"},
     {"env", "log", "registry"},
-    {"device", "exits"},
+    {"builtin", "device", "exits"},
     {"config", "protocol"},
     {"hub", "ipc"},
     {"tokenizer"},

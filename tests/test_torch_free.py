@@ -11,7 +11,7 @@ import pytest
 from tests.source import modules
 
 TORCH_FREE: Final = {
-    *("_version", "errors", "env", "log", "registry", "exits", "launcher"),
+    *("_version", "errors", "env", "log", "registry", "exits", "launcher", "builtin"),
     *("config", "protocol", "ipc", "hub", "tokenizer", "parsers", "runtime", "server"),
 }
 HEAVY: Final = ("torch", "transformers", "triton")

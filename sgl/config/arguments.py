@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from sgl import builtin
 from sgl.config.flags import BY_SPELLING, SERVE_FLAGS, Flag
 from sgl.config.foreign import NEEDLESS
 from sgl.config.mistakes import bad_value, misspelt_variables, unknown_flag
@@ -41,7 +42,8 @@ class ServeArguments(NamedTuple):
     """What the command line and the environment said.
 
     Attributes:
-        config: The server to start; ``engine.model_path`` and ``tokenizer_path`` are still as given.
+        config: The server to start; ``engine.model_path`` and ``tokenizer_path`` are still as given. Without a
+            model it is the built-in one.
         revision: Branch, tag or commit of the repository, if one was named.
         settings: What was set explicitly, by our name of the flag.
         notices: Lines to show: what was accepted and changes nothing.
@@ -161,15 +163,11 @@ def _refuse(settings: Mapping[str, Setting]) -> None:
 
 
 def _build(settings: Mapping[str, Setting]) -> ServerConfig:
-    if _MODEL.name not in settings:
-        raise UsageError(
-            "no model is named; say which with -m: a folder or a Hugging Face repository id",
-            hint="for example: -m Qwen/Qwen3-0.6B",
-        )
     fields: dict[str, Value] = {}
     for name, setting in settings.items():
         fields.update(dict.fromkeys(BY_SPELLING[name].sets, setting.value))
-    fields.setdefault("served_model_name", _names_of(settings[_MODEL.name].text))
+    fields.setdefault("engine.model_path", builtin.NAME)
+    fields.setdefault("served_model_name", _names_of(str(fields["engine.model_path"])))
     for handled_outside_the_config in ("revision", "trust_remote_code", "api_key_file"):
         fields.pop(handled_outside_the_config, None)
     key_file = settings.get("--api-key-file")
@@ -185,9 +183,9 @@ def _build(settings: Mapping[str, Setting]) -> ServerConfig:
 
 
 def _names_of(model: str) -> tuple[str, ...]:
-    """What a model is called when no name was given: a folder's name and its path, or the repository id."""
+    """What a model is called when no name was given: a folder's name and its path, or what ``-m`` said."""
     path = Path(model)
-    if not path.is_dir():
+    if model == builtin.NAME or not path.is_dir():
         return (model,)
     return tuple(dict.fromkeys((path.resolve().name or model, model)))
 

@@ -67,11 +67,12 @@ class Flag(NamedTuple):
 SERVE_FLAGS: Final = (
     Flag(
         "--model",
-        Text("a folder or a Hugging Face repository id", "MODEL"),
+        Text("a folder, a Hugging Face repository id, or builtin", "MODEL"),
         ("engine.model_path",),
         MODEL,
         "Folder with config.json and safetensors weights, or a Hugging Face repository id. "
-        "The flag may be left out: sgl serve MODEL.",
+        "The flag may be left out: sgl serve MODEL. Without a model it is builtin, the small "
+        "demonstration model that comes with sgl.",
         aliases=("-m", "--model-path"),
     ),
     Flag(

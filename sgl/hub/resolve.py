@@ -1,8 +1,8 @@
 """From what the user typed after ``-m`` to a local folder.
 
-A name is a folder, or a repository ``owner/name`` of the Hugging Face Hub, which is looked for in the
-shared cache on disk (plain directory reads) before anything is downloaded. Either way one commit is
-chosen once, and every file comes from its folder.
+A name is ``builtin`` for the model that comes with sgl, a folder, or a repository ``owner/name`` of the
+Hugging Face Hub, which is looked for in the shared cache on disk (plain directory reads) before anything is
+downloaded. Either way one commit is chosen once, and every file comes from its folder.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sgl import builtin
 from sgl.errors import CheckpointError, ModelNotFound
 
 SMALL_FILES: Final = ("*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
@@ -36,7 +37,8 @@ def resolve_model(name: str, *, revision: str | None = None, offline: bool | Non
     """The folder of a model.
 
     Args:
-        name: A local folder with config.json, or ``owner/name`` or ``owner/name@revision``.
+        name: ``builtin``, a local folder with config.json, or ``owner/name`` or ``owner/name@revision``. A
+            folder that is called builtin is written ``./builtin``.
         revision: Branch, tag or commit of the repository; None is ``main``.
         offline: Never ask the Hub; None follows ``HF_HUB_OFFLINE``.
         weights: Whether the weight files are needed, too.
@@ -44,6 +46,12 @@ def resolve_model(name: str, *, revision: str | None = None, offline: bool | Non
     Raises:
         ModelNotFound: There is no such folder or repository; one line says what is missing.
     """
+    if name == builtin.NAME:
+        if revision is not None:
+            raise ModelNotFound(
+                f"The built-in model has no revision '{revision}'.", hint="--revision belongs to a repository: add -m."
+            )
+        return builtin.folder()
     folder = Path(name)
     if folder.is_dir():
         if not (folder / "config.json").is_file():
@@ -57,6 +65,8 @@ def resolve_model(name: str, *, revision: str | None = None, offline: bool | Non
 
 def resolve_tokenizer(name: str, *, revision: str | None = None, offline: bool | None = None) -> Path:
     """The folder of a tokenizer: as `resolve_model`, without weights; a local folder needs no config.json."""
+    if name == builtin.NAME:
+        return builtin.folder()
     folder = Path(name)
     return folder if folder.is_dir() else _resolve_repository(name, revision, offline, weights=False)
 

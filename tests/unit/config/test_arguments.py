@@ -56,6 +56,20 @@ def test_every_spelling_and_the_variable_mean_the_same(flag: Flag, tmp_path: Pat
             assert parse_serve([*model, spelling, text], {}).config == wanted
 
 
+def test_without_a_model_it_is_the_built_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unnamed, named = parse(""), parse("-m builtin")
+    assert unnamed.config == named.config
+    assert unnamed.config.engine.model_path == "builtin"
+    assert unnamed.config.served_model_name == ("builtin",)
+    assert ("--model" in unnamed.settings, "--model" in named.settings) == (False, True)
+    assert parse("", SGL_MODEL="org/name").config.engine.model_path == "org/name"
+    assert parse("--served-model-name demo").config.served_model_name == ("demo",)
+    (tmp_path / "builtin").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert parse("").config.served_model_name == ("builtin",)
+    assert parse("./builtin").config.served_model_name == ("builtin", "./builtin")
+
+
 def test_the_tutorial_s_line() -> None:
     config = parse("--model M --host 0.0.0.0 --port 30000 --tp 1 --max-model-len 8192").config
     assert (config.host, config.port, config.engine.max_model_len) == ("0.0.0.0", 30000, 8192)
@@ -144,7 +158,6 @@ def test_revision_is_handed_on() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("", "no model is named; say which with -m: a folder or a Hugging Face repository id"),
         ("a b", "unexpected argument 'b': the model is 'a' already"),
         ("-m a b", "unexpected argument 'b': the model is 'a' already"),
         ("b -m a", "MODEL b and -m a contradict each other; give one of them"),

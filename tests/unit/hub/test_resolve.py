@@ -13,6 +13,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub import errors
 
+from sgl import builtin
 from sgl.errors import CheckpointError, ModelNotFound
 from sgl.hub.resolve import check_folder, resolve_model, resolve_tokenizer
 
@@ -54,6 +55,15 @@ def hub(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., str]) -> None:
 def test_a_folder_with_a_config_is_itself(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     assert resolve_model(str(tmp_path)) == tmp_path
+
+
+def test_builtin_is_the_model_that_comes_with_sgl(cache: Path) -> None:
+    Path("builtin").mkdir()
+    Path("builtin/config.json").write_text("{}")
+    assert resolve_model("builtin") == resolve_tokenizer("builtin") == builtin.folder()
+    assert resolve_model("./builtin") == Path("builtin")
+    with pytest.raises(ModelNotFound, match="built-in model has no revision 'v1'"):
+        resolve_model("builtin", revision="v1")
 
 
 def test_a_folder_named_like_a_repository_comes_first(cache: Path) -> None:
