@@ -26,7 +26,7 @@ from benchmarks.builtin_model.corpus import END, END_OF_TEXT, documents, render
 from benchmarks.builtin_model.exchange import Conversation
 from benchmarks.builtin_model.muon import Muon
 
-DOCUMENTS_PER_STEP: Final = 128
+DOCUMENTS_PER_STEP: Final = 96
 WARM_UP_STEPS: Final = 40
 MUON_RATE: Final = 0.02
 ADAM_RATE: Final = 0.003

@@ -51,7 +51,7 @@ class Engine:
         """Starts the engine and waits until it is ready.
 
         Args:
-            model_path: A folder, or a repository id.
+            model_path: A folder, or a repository id; the demonstration model that comes with sgl if not given.
             options: The flags of ``sgl serve`` with underscores, which include SGLang's names: ``dtype``,
                 ``page_size``, ``max_total_tokens``, ``mem_fraction_static``, ``max_running_requests``,
                 ``chunked_prefill_size``, ``schedule_policy``, ``disable_radix_cache``, ``context_length``,
