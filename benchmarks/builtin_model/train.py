@@ -1,8 +1,8 @@
 """Trains the demonstration model from scratch: ``python -m benchmarks.builtin_model.train FOLDER --minutes 35``.
 
 A standard Llama decoder, AdamW for embeddings and norms and Muon for matrices, the learning rate falling to zero
-over the given time. What is written is a moving average of the weights, every two minutes and at the end, so the
-run may be stopped (Ctrl-C) at any time.
+over the given time. Every core is a worker process of its own with its own documents. What is written is a moving
+average of the weights, every two minutes and at the end, so the run may be stopped at any time.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import torch
 from tokenizers import Tokenizer
+from torch import distributed, multiprocessing
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -25,6 +27,7 @@ from benchmarks.builtin_model.batches import Group, encode, groups, steps
 from benchmarks.builtin_model.corpus import END, END_OF_TEXT, documents, render
 from benchmarks.builtin_model.exchange import Conversation
 from benchmarks.builtin_model.muon import Muon
+from benchmarks.builtin_model.workers import Workers
 
 DOCUMENTS_PER_STEP: Final = 96
 WARM_UP_STEPS: Final = 40
@@ -33,7 +36,7 @@ ADAM_RATE: Final = 0.003
 AVERAGE: Final = 0.99
 """How much of the averaged weights stays at each step."""
 SAVE_SECONDS: Final = 120.0
-LOG_SECONDS: Final = 20.0
+LOG_SECONDS: Final = 45.0
 
 
 def new_model(vocabulary: Tokenizer) -> LlamaForCausalLM:
@@ -114,45 +117,46 @@ def save(model: LlamaForCausalLM, vocabulary: Tokenizer, folder: Path, record: d
     (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def train(folder: Path, minutes: float, seed: int) -> None:
-    """Trains for ``minutes`` and writes to ``folder``."""
-    torch.manual_seed(seed)
+def train(folder: Path, minutes: float, seed: int, workers: Workers) -> None:
+    """Trains for ``minutes`` together with the other workers; the first one writes to ``folder``."""
+    torch.manual_seed(seed)  # The same first weights everywhere, and other documents.
     vocabulary = tokenizer.train()
     model = new_model(vocabulary)
     averaged = copy.deepcopy(model).requires_grad_(False)
     inventory = optimizers(model)
+    stream = documents(seed * workers.count + workers.rank)
     tests = {
         "facts": _groups(held_out.questions(facts.draw, 128), vocabulary),
         "sums": _groups(held_out.questions(arithmetic.draw, 128), vocabulary),
         "topics": _groups(held_out.topics(64), vocabulary),
     }
-    record: dict[str, object] = {"seed": seed, "parameters": model.num_parameters(), "threads": torch.get_num_threads()}
+    record: dict[str, object] = {"seed": seed, "parameters": model.num_parameters(), "workers": workers.count}
     began = logged = saved = time.monotonic()
     tokens = 0
-    try:
-        for number, step in enumerate(steps(documents(seed), vocabulary, DOCUMENTS_PER_STEP)):
-            now = time.monotonic()
-            left = 1 - (now - began) / (minutes * 60)
-            if left <= 0:
-                break
-            _set_rates(inventory, min(1.0, (number + 1) / WARM_UP_STEPS) * left)
-            loss = learn(model, step)
-            for optimizer in inventory:
-                optimizer.step()
-                optimizer.zero_grad()
-            _average(averaged.parameters(), model.parameters(), min(AVERAGE, number / (number + 10)))
-            tokens += sum(group.ids.numel() for group in step)
-            record |= {"steps": number + 1, "tokens": tokens, "seconds": round(now - began), "loss": round(loss, 4)}
-            if now - logged > LOG_SECONDS:
-                logged = now
-                exact = {name: round(exactness(averaged, test), 3) for name, test in tests.items()}
-                print(json.dumps(record | exact), flush=True)
-            if now - saved > SAVE_SECONDS:
-                saved = now
-                save(averaged, vocabulary, folder, record)
-    except KeyboardInterrupt:
-        print("stopped", flush=True)
-    save(averaged, vocabulary, folder, record)
+    for number, step in enumerate(steps(stream, vocabulary, DOCUMENTS_PER_STEP // workers.count)):
+        loss = learn(model, step)
+        now = time.monotonic()
+        loss, left, size = workers.agree(
+            model.parameters(), loss, 1 - (now - began) / (minutes * 60), sum(group.ids.numel() for group in step)
+        )
+        if left <= 0:
+            break
+        _set_rates(inventory, min(1.0, (number + 1) / WARM_UP_STEPS) * left)
+        for optimizer in inventory:
+            optimizer.step()
+            optimizer.zero_grad()
+        _average(averaged.parameters(), model.parameters(), min(AVERAGE, number / (number + 10)))
+        tokens += round(size * workers.count)
+        record |= {"steps": number + 1, "tokens": tokens, "seconds": round(now - began), "loss": round(loss, 4)}
+        if workers.rank == 0 and now - logged > LOG_SECONDS:
+            logged = now
+            exact = {name: round(exactness(averaged, test), 3) for name, test in tests.items()}
+            print(json.dumps(record | exact), flush=True)
+        if workers.rank == 0 and now - saved > SAVE_SECONDS:
+            saved = now
+            save(averaged, vocabulary, folder, record)
+    if workers.rank == 0:
+        save(averaged, vocabulary, folder, record)
 
 
 def _groups(conversations: Sequence[Conversation], vocabulary: Tokenizer) -> list[Group]:
@@ -170,14 +174,25 @@ def _average(averaged: Iterable[torch.Tensor], current: Iterable[torch.Tensor], 
     torch._foreach_lerp_(list(averaged), list(current), 1 - stays)
 
 
+def _work(rank: int, count: int, meeting: str, folder: Path, minutes: float, seed: int) -> None:
+    """One worker process."""
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=count)
+    train(folder, minutes, seed, Workers(rank, count))
+    distributed.destroy_process_group()
+
+
 def main() -> None:
-    """Reads the command line."""
+    """Reads the command line and starts the workers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--minutes", type=float, default=35)
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    train(arguments.folder, arguments.minutes, arguments.seed)
+    parser.add_argument("--workers", type=int, default=2, help="processes with one core each")
+    given = parser.parse_args()
+    with TemporaryDirectory() as meeting:
+        arguments = (given.workers, f"{meeting}/meeting", given.folder, given.minutes, given.seed)
+        multiprocessing.spawn(_work, arguments, nprocs=given.workers)
 
 
 if __name__ == "__main__":
