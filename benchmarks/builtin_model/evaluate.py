@@ -79,7 +79,6 @@ def figures() -> list[Figure]:
         Figure("counting, exact", held_out.questions(structured.draw_count, TALKS), exact),
         Figure("lists, exact", held_out.questions(structured.draw_list, TALKS), exact),
         Figure("questions about sgl, exact", held_out.questions(about.draw_sgl, TALKS), exact),
-        Figure("greetings and questions about itself, exact", held_out.questions(about.draw_small_talk, TALKS), exact),
         Figure("topic kept over three turns, last answer exact", held_out.topics(TALKS), exact),
         Figure("polite refusal of what it does not know", held_out.questions(refusals.draw, TALKS), exact),
     ]
