@@ -237,7 +237,7 @@ def test_a_wrong_option_is_one_line(stories260k: Path, options: dict[str, Any], 
 def test_no_model_no_engine(tmp_path: Path) -> None:
     before = threading.active_count()
     with pytest.raises(UsageError):
-        FakedEngine()
+        FakedEngine(model_pth=str(tmp_path))
     with pytest.raises(ModelError):
         FakedEngine(model_path=str(tmp_path / "missing"))
     assert threading.active_count() == before
