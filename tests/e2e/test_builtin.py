@@ -89,6 +89,14 @@ def test_a_stream_starts_at_once_and_a_story_comes_to_its_end(client: openai.Ope
     assert reason == "stop"
 
 
+def test_a_stop_string_ends_the_answer_before_it(client: openai.OpenAI) -> None:
+    (whole,) = ask(client, "What is the capital of Japan?").choices
+    assert whole.message.content == "The capital of Japan is Tokyo."
+    (cut,) = ask(client, "What is the capital of Japan?", stop=[" is To"]).choices
+    assert cut.message.content == "The capital of Japan"
+    assert cut.finish_reason == "stop"
+
+
 def test_a_completion_tells_on(server: ServerProcess) -> None:
     body = {"text": "Once upon a time", "sampling_params": {"temperature": 0, "max_new_tokens": 300}}
     answer = httpx.post(f"{server.url}/generate", json=body, timeout=60).json()
