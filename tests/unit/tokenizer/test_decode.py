@@ -56,7 +56,8 @@ def test_any_text_comes_back(loaded: dict[str, Tokenizer], family: str) -> None:
         ids = tokenizer.encode(text, add_special_tokens=False, parse_special=False)
         whole = tokenizer.decode(ids, skip_special_tokens=False)
         assert "".join(streamed(tokenizer, ids, 1, False)) == whole
-        assert family == "byte-level" or whole == text
+        # SentencePiece's own rules (equal to transformers', tested above) can lose a space that begins a text.
+        assert family == "byte-level" or text.startswith(" ") or whole == text
 
     check()
 
