@@ -84,5 +84,5 @@ def test_eviction_does_not_scan_the_tree() -> None:
             cache.release(lease)
         return executed_lines(lambda: cache.evict(40))
 
-    # A heap of another size takes a few lines more or less; a scan would take twenty times as many.
-    assert evict_from(1000) < 1.5 * evict_from(50)
+    evict_from(50)  # numpy imports parts of itself at first use
+    assert evict_from(1000) == evict_from(50)
