@@ -153,7 +153,7 @@ def profile(model: Path, options: argparse.Namespace) -> str:
     stopwatch = Stopwatch()
     make_ids = token_ids if model == MODEL else tiny_ids
     with watched(stopwatch):
-        scheduler = build_scheduler(config, ListIO(), lambda name, detail, seconds: None)
+        scheduler = build_scheduler(config, ListIO(), lambda phase: None)
         stopwatch.take()
         run = Profile(scheduler, stopwatch)
         for seed, concurrency in enumerate(options.concurrency):

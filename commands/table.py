@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     import typer
+
+RUN: Final = "Serve and run"
+MODELS: Final = "Models"
+MACHINE: Final = "This machine"
+GROUPS: Final = (RUN, MODELS, MACHINE)
 
 
 class Command(NamedTuple):
@@ -16,23 +21,27 @@ class Command(NamedTuple):
     Attributes:
         name: As it is typed.
         summary: One line for the list of commands.
+        group: Heading in the list of commands.
         app: The Typer app that runs it.
-        page: A function from how the program is called (``sgl serve``) to its help, free of heavy imports.
+        page: A function from the words after the name, and how the program is called (``sgl serve``), to the help
+            they ask for, None when they ask for none; free of heavy imports. Empty for a command whose page is
+            pre-rendered from its Typer app (`sgl_cli.pages`).
     """
 
     name: str
     summary: str
+    group: str
     app: str
-    page: str
+    page: str = ""
 
     def load_app(self) -> typer.Typer:
         """Imports the Typer app."""
         app: typer.Typer = _load(self.app)
         return app
 
-    def load_page(self) -> Callable[[str], str]:
+    def load_page(self) -> Callable[[Sequence[str], str], str | None]:
         """Imports the function that writes the help."""
-        page: Callable[[str], str] = _load(self.page)
+        page: Callable[[Sequence[str], str], str | None] = _load(self.page)
         return page
 
 
@@ -45,10 +54,19 @@ COMMANDS: Final = (
     Command(
         "serve",
         "Serve a model over HTTP: OpenAI's API and SGLang's own.",
+        RUN,
         app=".serve:app",
-        page="sgl.config.help:serve_help",
+        page="sgl.config.help:asked_help",
     ),
+    Command("chat", "Chat with a model.", RUN, app=".chat.command:app"),
+    Command("ps", "List the servers that run on this machine.", RUN, app=".ps:app"),
+    Command("stop", "Stop a server.", RUN, app=".stop:app"),
+    Command("logs", "Show the log of a background server.", RUN, app=".logs:app"),
+    Command("download", "Download a model from the Hugging Face hub.", MODELS, app=".download:app"),
+    Command("models", "List, show and remove downloaded models.", MODELS, app=".models:app"),
+    Command("doctor", "Check this machine, and whether a model fits it.", MACHINE, app=".doctor:app"),
+    Command("completion", "Print the completion script of a shell.", MACHINE, app=".completion.command:app"),
 )
 
-PLANNED: Final = ("chat", "bench", "doctor", "download")
+PLANNED: Final = ("bench",)
 """Names that are kept for later versions; calling one says so."""

@@ -42,6 +42,26 @@ def probe_cpu() -> DeviceInfo:
     return DeviceInfo("cpu", _cores(), total, max(available, 0), _instructions())
 
 
+def meminfo(text: str) -> dict[str, int]:
+    """The sizes in /proc/meminfo, in bytes."""
+    fields = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition(":")
+        words = rest.split()
+        if len(words) == 2 and words[1] == "kB":
+            fields[name] = int(words[0]) * 1024
+    return fields
+
+
+def cpu_flags(text: str) -> frozenset[str]:
+    """The feature flags of the first CPU in /proc/cpuinfo, of x86 or of Arm."""
+    for line in text.splitlines():
+        name, _, rest = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return frozenset(rest.split())
+    return frozenset()
+
+
 def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -52,10 +72,7 @@ def _memory() -> tuple[int, int]:
     """(total, available) bytes."""
     path = Path("/proc/meminfo")
     if path.is_file():
-        fields = {}
-        for line in path.read_text().splitlines():
-            name, _, rest = line.partition(":")
-            fields[name] = int(rest.split()[0]) * 1024
+        fields = meminfo(path.read_text())
         return fields["MemTotal"], fields["MemAvailable"]
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return total, total // 2
@@ -76,9 +93,5 @@ def _cgroup_usage() -> int:
 
 def _instructions() -> frozenset[str]:
     path = Path("/proc/cpuinfo")
-    if path.is_file():
-        for line in path.read_text().splitlines():
-            name, _, rest = line.partition(":")
-            if name.strip() in ("flags", "Features"):
-                return frozenset(rest.split())
-    return frozenset({platform.machine()})
+    flags = cpu_flags(path.read_text()) if path.is_file() else frozenset()
+    return flags or frozenset({platform.machine()})

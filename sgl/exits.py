@@ -6,6 +6,7 @@ a server has two more (`sgl.server.run`).
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -40,7 +41,10 @@ def run(program: Callable[[], int], environ: Mapping[str, str] = os.environ) -> 
         report(error)
         return error.exit_code
     except Exception as error:  # The end of the program: there is no one further out to tell.
-        if not _show_traceback(environ):
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            # Nobody's bug: a full disk, which is also what a redirected output may end on.
+            report(SglError(f"cannot write {error.filename or 'the output'}: {error.strerror}"))
+        elif not _show_traceback(environ):
             print(f"error: {escape(_describe(error))}", file=sys.stderr)
             print("  hint: this is a bug in sgl; SGL_DEBUG=1 shows where it happened", file=sys.stderr)
         return 1

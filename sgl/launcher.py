@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from sgl._version import __version__
 from sgl.exits import run
+from sgl.terminal import tolerate
 
 if TYPE_CHECKING:
+    from sgl.config.arguments import ServeArguments
     from sgl.config.server import ServerConfig
 
 PROGRAM: Final = "python -m sgl.launcher"
@@ -31,27 +33,44 @@ def launch(argv: Sequence[str], environ: Mapping[str, str], program: str = PROGR
         SglError: A flag is wrong, the model cannot be served, or the machine cannot do it.
     """
     # Imports are local: help is answered without the parser, and a wrong flag without the HTTP server.
-    if "--help" in argv or "-h" in argv:
-        from sgl.config.help import serve_help
+    from sgl.config.help import asked_help
 
-        print(serve_help(program))
+    page = asked_help(argv, program)
+    if page is not None:
+        print(page)
         return 0
     if "--version" in argv:
         print(f"sgl {__version__}")
         return 0
 
-    from sgl.config.arguments import parse_serve
+    from sgl.config.arguments import read_serve
 
-    arguments = parse_serve(argv, environ)
+    arguments = read_serve(argv, environ)
+    if arguments.asks_for("--dry-run"):
+        from sgl.preview.dry_run import dry_run
+
+        return dry_run(arguments, environ)
     for notice in arguments.notices:
         print(f"note: {notice}", file=sys.stderr)
+    for problem in arguments.problems:
+        raise problem
     if "--model" not in arguments.settings and sys.stderr.isatty():
         print(_how_to_serve_a_real_model(program), file=sys.stderr)
-    config = _with_local_paths(arguments.config, arguments.revision)
+    return _start(argv, arguments, environ)
 
+
+def _start(argv: Sequence[str], arguments: ServeArguments, environ: Mapping[str, str]) -> int:
+    """Serves here, or in the background."""
+    config = _with_local_paths(arguments.config, arguments.revision)
+    if arguments.asks_for("--detach"):
+        from sgl.runs.detach import start
+
+        return start(argv, config, environ, as_json=arguments.asks_for("--json"))
+    from sgl.runs.announce import announce
     from sgl.server.run import serve
 
-    return serve(config)
+    with announce(arguments.config, argv, environ) as registration:
+        return serve(config, registration=registration)
 
 
 def _how_to_serve_a_real_model(program: str) -> str:
@@ -84,6 +103,7 @@ def _with_local_paths(config: ServerConfig, revision: str | None) -> ServerConfi
 
 def main() -> int:
     """Entry point of ``python -m sgl.launcher``."""
+    tolerate(sys.stdout, sys.stderr)
     return run(lambda: launch(sys.argv[1:], os.environ))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +29,22 @@ def stories260k() -> Path:
     if not (folder / "config.json").is_file():
         pytest.fail(f"no model in {folder}; set SGL_TEST_MODEL to the folder of stories260k", pytrace=False)
     return folder.resolve()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _records_and_logs_of_their_own() -> Iterator[None]:
+    """Keeps servers that tests start out of the developer's ``sgl ps``, and their logs out of the home folder.
+
+    The developer's own ``sgl/config.toml`` has no say in tests either.
+
+    The path is short: Unix sockets are made under it, and theirs may have 107 bytes.
+    """
+    with tempfile.TemporaryDirectory(prefix="t") as folder, pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+            base = Path(folder) / name[4]
+            base.mkdir(mode=0o700)
+            patch.setenv(name, str(base))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import time
 
 from sgl.config.engine import EngineConfig
 from sgl.errors import CheckpointError
-from sgl.protocol.messages import EngineInfo
+from sgl.protocol.messages import EngineInfo, Phase
 from sgl.scheduler.io import Io
 from sgl.scheduler.process import BuildScheduler, Report, serve
 from tests.fakes import FakeEngine, fake_info
@@ -57,8 +57,8 @@ class BrokenScheduler(FakeScheduler):
 
 
 def build(config: EngineConfig, io: Io, report: Report) -> FakeScheduler:
-    report("loading weights", config.model_path, None)
-    report("loading weights", config.model_path, 0.25)
+    report(Phase("loading weights", config.model_path))
+    report(Phase("loading weights", config.model_path, 0.25))
     info = fake_info(settings={"threads": os.environ.get("OMP_NUM_THREADS"), "key": os.environ.get("SGL_API_KEY")})
     return _BEHAVIOURS.get(config.model_path, FakeScheduler)(io, info)
 
@@ -85,7 +85,15 @@ def _take_for_ever(io: Io, info: EngineInfo) -> FakeScheduler:
     return FakeScheduler(io, info)
 
 
+def _chatter(io: Io, info: EngineInfo) -> FakeScheduler:
+    for number in range(20):
+        print(f"a line of the engine, number {number}", file=sys.stdout if number % 2 else sys.stderr, flush=True)
+        time.sleep(0.02)
+    return FakeScheduler(io, info)
+
+
 _BEHAVIOURS = {
+    "chatters": _chatter,
     "deaf": DeafScheduler,
     "broken": BrokenScheduler,
     "refuses": _refuse,

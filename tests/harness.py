@@ -74,10 +74,11 @@ class LocalEngine:
 
     @classmethod
     def load(cls, folder: Path, **options: Any) -> LocalEngine:
-        """Builds the engine of a model folder; ``options`` are fields of `EngineConfig`."""
+        """Builds the engine of a model folder; ``options`` are fields of `EngineConfig`, and ``report``."""
         io = ListIO()
+        report = options.pop("report", lambda phase: None)
         config = EngineConfig(model_path=str(folder), **{"threads": 1, "max_total_tokens": 4096, **options})
-        return cls(build_scheduler(config, io, lambda name, detail, seconds: None), io)
+        return cls(build_scheduler(config, io, report), io)
 
     def submit(self, *requests: Generate) -> None:
         """Hands over requests."""

@@ -11,9 +11,10 @@ from tests.source import Module, imports, modules
 
 FLOORS: Final = (
     {"_version", "errors"},
-    {"env", "log", "registry"},
+    {"env", "log", "registry", "terminal"},
     {"builtin", "device", "exits"},
     {"config", "protocol"},
+    {"plan"},
     {"hub", "ipc"},
     {"tokenizer"},
     {"kernels", "sampling"},
@@ -24,10 +25,11 @@ FLOORS: Final = (
     {"models"},
     {"loader"},
     {"engine"},
-    {"scheduler"},
-    {"runtime"},
+    {"scheduler", "selftest"},
+    {"runs", "runtime"},
     {"server"},
-    {"launcher"},
+    {"preview"},
+    {"doctor", "launcher"},
 )
 """Packages and single files of ``sgl``, from the ground up."""
 

@@ -21,6 +21,17 @@ else:
     import tomli as tomllib
 
 
+SCRIPTS = "sgl_cli.completion.scripts"
+"""The one package without Python files: the folder completions/."""
+
+COMPLETIONS = {
+    "sgl.bash": "share/bash-completion/completions",
+    "_sgl": "share/zsh/site-functions",
+    "sgl.fish": "share/fish/vendor_completions.d",
+}
+"""Each script, and where a shell looks for it below the prefix."""
+
+
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -28,7 +39,7 @@ def project() -> dict[str, Any]:
 
 def test_the_list_of_packages_equals_the_tree(project: dict[str, Any]) -> None:
     """A package that is not listed still works in a checkout, and is missing from the wheel."""
-    tree = {module.package for module in modules()}
+    tree = {module.package for module in modules()} | {SCRIPTS}
     assert project["tool"]["setuptools"]["packages"] == sorted(tree)
 
 
@@ -68,6 +79,12 @@ def test_the_wheel_holds_two_packages_and_their_typing_marks(source: Path, tmp_p
     expected = {str(module.path.relative_to(ROOT)).replace("commands/", "sgl_cli/", 1) for module in modules()}
     assert expected | {"sgl/py.typed", "sgl_cli/py.typed"} | built_in_model() <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    pages = {f"sgl_cli/pages/{path.name}" for path in (ROOT / "commands" / "pages").glob("*.txt")}
+    assert pages
+    assert pages <= names
+    for script, folder in COMPLETIONS.items():
+        assert f"sgl_cli/completion/scripts/{script}" in names
+        assert any(name.endswith(f".data/data/{folder}/{script}") for name in names)
 
 
 def test_the_source_archive_holds_the_built_in_model(source: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from tests.source import modules
 
 TORCH_FREE: Final = {
-    *("_version", "errors", "env", "log", "registry", "exits", "launcher", "builtin"),
-    *("config", "protocol", "ipc", "hub", "tokenizer", "parsers", "runtime", "server"),
+    *("_version", "errors", "env", "log", "registry", "exits", "launcher", "builtin", "terminal"),
+    *("config", "protocol", "plan", "ipc", "hub", "tokenizer", "runs", "runtime", "server", "preview", "doctor"),
 }
 HEAVY: Final = ("torch", "transformers", "triton")
 SLOW: Final = (
@@ -49,7 +50,13 @@ def test_importing_sgl_imports_nothing_else() -> None:
     assert not imported("import sgl") & set(SLOW)
 
 
-@pytest.mark.parametrize("words", [[], ["--help"], ["--version"], ["serve", "--help"], ["serv"], ["chat"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *([], ["--help"], ["--version"], ["serv"], ["bench"]),
+        *(["serve", "--help"], ["serve", "--help-all"], ["serve", "--help", "kv"], ["serve", "-m", "x", "--help"]),
+    ],
+)
 def test_fast_answers_import_only_the_standard_library(words: list[str]) -> None:
     loaded = imported("import sys, sgl_cli.main\nsgl_cli.main.main(sys.argv[1:])", *words)
     assert not loaded & set(SLOW)
@@ -59,3 +66,15 @@ def test_fast_answers_import_only_the_standard_library(words: list[str]) -> None
 def test_a_wrong_flag_is_answered_without_the_server(words: list[str]) -> None:
     loaded = imported("import sys, sgl_cli.main\nsgl_cli.main.main(sys.argv[1:])", *words)
     assert not loaded & {*HEAVY, "pydantic", "rich", "starlette", "uvicorn", "tokenizers", "asyncio"}
+
+
+@pytest.mark.parametrize("words", [[], ["--json"], ["--config", "settings.yaml"], ["-m", "no/such", "--tp", "2"]])
+def test_a_dry_run_imports_neither_engine_nor_server(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text("port: 0")
+    program = (
+        f"import os, sys, sgl_cli.main\nos.chdir({str(tmp_path)!r})\nos.environ['HF_HUB_OFFLINE'] = '1'\n"
+        "sgl_cli.main.main(sys.argv[1:])"
+    )
+    loaded = imported(program, "serve", "--dry-run", *words)
+    assert "sgl.preview.build" in loaded
+    assert not loaded & {*HEAVY, "numpy", "starlette", "uvicorn", "tokenizers", "huggingface_hub", "httpx", "zmq"}

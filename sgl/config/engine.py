@@ -66,7 +66,7 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class ResolvedConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`EngineConfig` with every auto decided. ``reasons`` has one "name: value, because ..." each.
 
-    The KV pool's size is decided later, from what the weights left free, by `sgl.engine.memory`.
+    The KV pool's size is decided later, from what the weights leave free, by `sgl.plan.memory`.
     """
 
     model_path: str

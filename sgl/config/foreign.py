@@ -53,7 +53,7 @@ REFUSED: Final = {
         "is not in this version: weights are served as they are stored": (
             "--quantization* -q --load-in-* --torchao-config"
         ),
-        "is not in this version: the KV cache has the type of --dtype": ("--kv-cache-dtype* --cache-type-* -ctk -ctv"),
+        "is not in this version: the KV cache has the type of --dtype": "--cache-type-* -ctk -ctv",
         "is not in this version: there is one backend": ("--attention-backend* --sampling-backend --flash-attn -fa"),
         "is not in this version: it computes on the CPU": (
             "--cuda-graph-* --enable-torch-compile --compilation-config --n-gpu-layers --gpu-layers -ngl"
@@ -61,7 +61,8 @@ REFUSED: Final = {
         "is not in this version: no LoRA adapters": "--lora* --enable-lora --max-lora*",
         "is not in this version: drafts come from --speculative-algorithm ngram only": (
             "--speculative-draft* --speculative-eagle* --speculative-num-steps --speculative-config --draft-* "
-            "--model-draft -md"
+            "--speculative-accept* --speculative-attention* --speculative-token-map --speculative-disable-by* "
+            "--speculative-model* --num-speculative-tokens --spec.* --model-draft -md"
         ),
         "is not in this version: no tool calls": "--tool-call-parser --enable-auto-tool-choice --tool-server",
         "is not in this version: reasoning is part of the answer's text": (
@@ -83,7 +84,6 @@ REFUSED: Final = {
         ),
         "is not in this version: put a reverse proxy in front": "--ssl-* --root-path --allowed-* --cors-*",
         "is not in this version: --api-key guards all but the health routes": "--admin-api-key",
-        "is not in this version: use flags or SGL_* variables": "--config",
         "is not offered: edit the model's config.json": "--hf-overrides --json-model-override-args",
     }.items()
     for theirs in spellings.split()

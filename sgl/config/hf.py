@@ -42,13 +42,22 @@ class HfConfig:
             raise ModelNotFound(f"{folder} has no config.json; is it a Hugging Face model folder?") from None
         except (OSError, UnicodeDecodeError) as error:
             raise ModelNotFound(f"{path} cannot be read: {error}") from error
+        return cls.parse(text, str(path))
+
+    @classmethod
+    def parse(cls, text: str | bytes, source: str) -> HfConfig:
+        """Reads the text of a config.json; ``source`` names it in messages.
+
+        Raises:
+            UnsupportedModel: Not a JSON object, or a number in it is not finite.
+        """
         try:
             values = json.loads(text, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
-            raise UnsupportedModel(f"{path} is not valid JSON: {error}") from error
+            raise UnsupportedModel(f"{source} is not valid JSON: {error}") from error
         if not isinstance(values, dict):
-            raise UnsupportedModel(f"{path} must hold a JSON object")
-        return cls(values, source=str(path))
+            raise UnsupportedModel(f"{source} must hold a JSON object")
+        return cls(values, source)
 
     def has(self, name: str) -> bool:
         """Whether the field is present and not null."""
@@ -57,6 +66,10 @@ class HfConfig:
     def raw(self, name: str) -> Any:
         """The field as parsed, or None."""
         return self._values.get(name)
+
+    def without(self, name: str) -> HfConfig:
+        """The same, with the field absent."""
+        return HfConfig({key: value for key, value in self._values.items() if key != name}, self.source)
 
     def require(self, name: str, kind: type[T]) -> T:
         """The field, which must be present.

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from sgl.config.flags import BY_SPELLING, SERVE_FLAGS, Flag
 from sgl.config.foreign import NEEDLESS, REFUSED, RENAMED, refusal
+from sgl.config.search import matching
 from sgl.config.values import Choice, Secret
 from sgl.env import VARIABLES
 from sgl.errors import UsageError, echo
@@ -23,10 +24,43 @@ def unknown_flag(spelling: str) -> UsageError:
         hint = f"the nearest flag here is {_with_short(RENAMED[spelling])}"
     else:
         near = _closest(spelling)
-        hint = "--help lists every flag" if near is None else f"did you mean {_with_short(near)}?"
-    quoted = echo(spelling)
-    plain = quoted == f"'{spelling}'"
-    return UsageError(f"unknown flag {spelling if plain else quoted}", hint=hint)
+        hint = _where_to_look(spelling) if near is None else f"did you mean {_with_short(near)}?"
+    return UsageError(f"unknown flag {_plain(spelling)}", hint=hint)
+
+
+def unknown_key(key: str, spelling: str, origin: str) -> UsageError:
+    """The same for a key of a config file that stands for the flag ``spelling``."""
+    place = f"{_plain(key)} in {origin}"
+    answer = refusal(spelling)
+    if answer is not None:
+        return UsageError(f"{place} {answer}")
+    if spelling in NEEDLESS:
+        return UsageError(f"{place} can only be true: {NEEDLESS[spelling]}")
+    if spelling in RENAMED:
+        hint = f"the nearest key here is {RENAMED[spelling].lstrip('-')}"
+    else:
+        near = _closest(spelling)
+        hint = _where_to_look(spelling) if near is None else f"did you mean {near.lstrip('-')}?"
+    return UsageError(f"unknown key {place}", hint=hint)
+
+
+def is_known(spelling: str) -> bool:
+    """Whether it is a flag of ours, or one of another engine that has an answer."""
+    return any(spelling in flags for flags in (BY_SPELLING, RENAMED, NEEDLESS)) or refusal(spelling) is not None
+
+
+def _plain(word: str) -> str:
+    """The word as it is, quoted and cut where it holds anything strange."""
+    quoted = echo(word)
+    return word if word and quoted == f"'{word}'" else quoted
+
+
+def _where_to_look(spelling: str) -> str:
+    """Where to look for a flag that resembles none: the help about one of its words."""
+    for word in sorted(spelling.lower().lstrip("-").split("-"), key=len, reverse=True):
+        if len(word) > 1 and matching(word):
+            return f"--help {word} shows the flags about that"
+    return "--help-all lists every flag"
 
 
 def bad_value(flag: Flag, origin: str, text: str) -> UsageError:

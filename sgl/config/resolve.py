@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from sgl.config.engine import DTypeName, EngineConfig, ResolvedConfig
 from sgl.config.model import ModelConfig
+from sgl.config.packing import Packing, packing_bytes
+from sgl.config.sizes import gib
 from sgl.device import DeviceInfo
 from sgl.errors import UsageError
 
@@ -18,7 +21,17 @@ QUEUE_FACTOR: Final = 4
 MIN_QUEUE: Final = 256
 ONE_THREAD_BELOW: Final = 4_000_000
 """Parameters under which a second thread costs more in barriers than it computes."""
-ELEMENT_BYTES: Final[dict[DTypeName, int]] = {"bfloat16": 2, "float16": 2, "float32": 4}
+
+
+class Reason(NamedTuple):
+    """Why an "auto" became what it is; ``name`` is the field of `EngineConfig`."""
+
+    name: str
+    value: object
+    because: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value}, because {self.because}"
 
 
 def resolve(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> ResolvedConfig:
@@ -27,35 +40,53 @@ def resolve(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> Res
     Raises:
         UsageError: A wish contradicts the model, the device or another wish.
     """
-    reasons: list[str] = []
+    for error in refusals(config, model):
+        raise error
+    return decide(config, model, device)[0]
 
-    def decide(name: str, value: object, because: str) -> None:
-        reasons.append(f"{name}: {value}, because {because}")
 
+def refusals(config: EngineConfig, model: ModelConfig) -> Iterator[UsageError]:
+    """Yields every wish that cannot be granted."""
     if config.tp_size != 1:
-        raise UsageError(f"--tp {config.tp_size}: tensor parallelism is not in this version; use --tp 1")
+        yield UsageError(f"--tp {config.tp_size}: tensor parallelism is not in this version; use --tp 1")
+    yield from beyond_model(config, model)
+
+
+def beyond_model(config: EngineConfig, model: ModelConfig) -> Iterator[UsageError]:
+    """Yields every wish that this model cannot grant, though another could."""
+    if config.max_model_len is not None and config.max_model_len > model.max_position:
+        yield UsageError(
+            f"--max-model-len {config.max_model_len} is beyond the {model.max_position} positions this model has"
+        )
+
+
+def decide(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tuple[ResolvedConfig, tuple[Reason, ...]]:
+    """Decides what was left open and says why; wishes stand as they are, even those that `refusals` refuses."""
+    reasons: list[Reason] = []
+
+    def because(name: str, value: object, why: str) -> None:
+        if getattr(config, name) is None:
+            reasons.append(Reason(name, value, why))
+
     dtype, why = _dtype(config, model, device)
-    decide("dtype", dtype, why)
-    max_model_len = _max_model_len(config, model)
-    if config.max_model_len is None:
-        decide("max_model_len", max_model_len, "config.json's max_position_embeddings says so")
+    reasons.append(Reason("dtype", dtype, why))
+    max_model_len = config.max_model_len or model.max_position
+    because("max_model_len", max_model_len, "config.json's max_position_embeddings says so")
     page_size = config.page_size or PAGE_SIZE
-    if config.page_size is None:
-        decide("page_size", page_size, "it shares prefixes finely at a small page table")
+    because("page_size", page_size, "it shares prefixes finely at a small page table")
     running = config.max_running_requests or CPU_RUNNING
-    if config.max_running_requests is None:
-        decide("max_running_requests", running, "a CPU gains nothing from larger batches")
+    because("max_running_requests", running, "a CPU gains nothing from larger batches")
+    queued = config.max_queued_requests or max(MIN_QUEUE, QUEUE_FACTOR * running)
+    because("max_queued_requests", queued, f"it is {QUEUE_FACTOR} for each running one, and at least {MIN_QUEUE}")
     chunk = config.chunked_prefill_size or CPU_CHUNK
-    if config.chunked_prefill_size is None:
-        decide("chunked_prefill_size", chunk, "a CPU's matrix products are at full speed from there")
+    because("chunked_prefill_size", chunk, "a CPU's matrix products are at full speed from there")
     threads = config.threads or (1 if model.parameter_count() < ONE_THREAD_BELOW else device.cores)
-    if config.threads is None:
-        small = "the model is too small to share out" if threads < device.cores else "it is every core"
-        decide("threads", threads, small)
+    small = threads < device.cores
+    because("threads", threads, "the model is too small to share out" if small else "it is every core")
     fraction = config.mem_fraction_static or CPU_MEMORY_FRACTION
-    if config.mem_fraction_static is None and config.max_total_tokens is None:
-        decide("mem_fraction_static", fraction, "the other half of the memory is for other programs")
-    return ResolvedConfig(
+    if config.max_total_tokens is None:
+        because("mem_fraction_static", fraction, "the other half of the memory is for other programs")
+    resolved = ResolvedConfig(
         model_path=config.model_path,
         dtype=dtype,
         load_format=config.load_format,
@@ -64,7 +95,7 @@ def resolve(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> Res
         max_total_tokens=config.max_total_tokens,
         mem_fraction_static=fraction,
         max_running_requests=running,
-        max_queued_requests=config.max_queued_requests or max(MIN_QUEUE, QUEUE_FACTOR * running),
+        max_queued_requests=queued,
         chunked_prefill_size=chunk,
         schedule_policy=config.schedule_policy,
         radix_cache=config.radix_cache,
@@ -74,8 +105,9 @@ def resolve(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> Res
         device=device.name,
         threads=threads,
         seed=config.seed,
-        reasons=tuple(reasons),
+        reasons=tuple(map(str, reasons)),
     )
+    return resolved, tuple(reasons)
 
 
 def _dtype(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tuple[DTypeName, str]:
@@ -84,9 +116,11 @@ def _dtype(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tupl
     stored = model.checkpoint_dtype
     if stored not in ("bfloat16", "float16"):
         return "float32", f"the checkpoint is {stored or 'float32'}"
+    if device.name == "cuda":
+        return ("bfloat16" if stored == "bfloat16" else "float16"), f"the checkpoint is {stored}"
     if stored == "bfloat16" and device.fast_bfloat16:
         return "bfloat16", "the checkpoint is bfloat16 and this CPU computes it in hardware"
-    wide_bytes = wide_weight_bytes(model)
+    wide_bytes = wide_weight_bytes(model, device, deterministic=config.deterministic)
     if wide_bytes <= device.available_bytes * CPU_MEMORY_FRACTION:
         return "float32", f"this CPU multiplies float32 faster than {stored} and {gib(wide_bytes)} of weights fit"
     return ("bfloat16" if stored == "bfloat16" else "float16"), (
@@ -94,22 +128,7 @@ def _dtype(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tupl
     )
 
 
-def wide_weight_bytes(model: ModelConfig) -> int:
-    """Bytes of the weights in float32 as they are held: a tied head is packed beside the embedding."""
-    tied_copy = model.vocab_size * model.hidden_size if model.tie_embeddings else 0
-    return 4 * (model.parameter_count() + tied_copy)
-
-
-def _max_model_len(config: EngineConfig, model: ModelConfig) -> int:
-    if config.max_model_len is None:
-        return model.max_position
-    if config.max_model_len > model.max_position:
-        raise UsageError(
-            f"--max-model-len {config.max_model_len} is beyond the {model.max_position} positions this model has"
-        )
-    return config.max_model_len
-
-
-def gib(count: int) -> str:
-    """Bytes in words."""
-    return f"{count / 2**30:.1f} GiB" if count >= 2**29 else f"{count / 2**20:.1f} MiB"
+def wide_weight_bytes(model: ModelConfig, device: DeviceInfo, *, deterministic: bool) -> int:
+    """Bytes of the weights in float32 as this CPU holds them."""
+    packing = Packing.of(4, device.instructions, deterministic=deterministic)
+    return 4 * model.parameter_count() + packing_bytes(model, 4, packing)

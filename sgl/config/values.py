@@ -39,14 +39,14 @@ class Kind(Protocol):
 
 
 class Text(NamedTuple):
-    """Any text but an empty one."""
+    """Any text but an empty one, without the character 0, which no name of a file can have."""
 
     expects: str = "some text"
     metavar: str = "TEXT"
 
     def parse(self, text: str) -> Value:
         """Returns the text as it is."""
-        if not text:
+        if not text or "\0" in text:
             raise ValueError(text)
         return text
 

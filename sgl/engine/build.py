@@ -12,10 +12,9 @@ import torch
 from sgl.attention.cpu import CpuAttention
 from sgl.config.engine import DTypeName, EngineConfig, ResolvedConfig
 from sgl.config.hf import HfConfig, end_token_ids
-from sgl.config.model import ModelConfig
-from sgl.config.resolve import ELEMENT_BYTES, resolve
-from sgl.device import DeviceInfo, probe_cpu
-from sgl.engine.memory import check_weights_fit, count_pages
+from sgl.config.resolve import resolve
+from sgl.config.sizes import gib
+from sgl.device import probe_cpu
 from sgl.engine.runner import CpuRunner
 from sgl.kvcache.cache import PrefixCache
 from sgl.kvcache.pool import KVPool
@@ -23,7 +22,10 @@ from sgl.layers.base import Placement
 from sgl.loader.load import load_weights
 from sgl.models.decoder import Decoder
 from sgl.models.table import read_model_config
-from sgl.protocol.messages import EngineInfo
+from sgl.plan.demand import demand
+from sgl.plan.memory import MemoryPlan, plan_memory
+from sgl.plan.place import cpu_place
+from sgl.protocol.messages import EngineInfo, Phase
 
 TORCH_DTYPES: Final[dict[DTypeName, torch.dtype]] = {
     "bfloat16": torch.bfloat16,
@@ -31,8 +33,8 @@ TORCH_DTYPES: Final[dict[DTypeName, torch.dtype]] = {
     "float32": torch.float32,
 }
 
-Report = Callable[[str, str, float | None], None]
-"""Start-up progress: (phase, detail, seconds when it has ended)."""
+Report = Callable[[Phase], None]
+"""Hears of start-up progress."""
 
 
 class Engine:
@@ -61,27 +63,31 @@ def build_engine(config: EngineConfig, report: Report) -> Engine:
     resolved = resolve(config, model_config, device)
     torch.set_num_threads(resolved.threads)
     seconds = {"resolve": time.monotonic() - started}
-    report("resolve", f"{model_config.architecture}, {resolved.dtype}", seconds["resolve"])
+    report(Phase("resolve", f"{model_config.architecture}, {resolved.dtype}", seconds["resolve"]))
 
-    model, seconds["weights"] = _load(model_config, resolved, folder, device, report)
+    plan = plan_memory(demand(resolved, model_config, cpu_place(device)))
+    if plan.shortage is not None:
+        raise plan.shortage.as_error()
+    model, seconds["weights"] = _load(plan, resolved, folder, report)
     begun = time.monotonic()
-    device = probe_cpu()
-    pages = count_pages(resolved, model_config, model.weight_bytes(), device)
     pool = KVPool(
         num_layers=model_config.num_layers,
-        num_pages=pages,
+        num_pages=plan.pages,
         page_size=resolved.page_size,
         num_kv_heads=model_config.num_kv_heads,
         head_dim=model_config.head_dim,
         dtype=TORCH_DTYPES[resolved.dtype],
         device=torch.device("cpu"),
     )
-    max_request_tokens = min(resolved.max_model_len, pages * resolved.page_size)
     cache = PrefixCache(
-        pages, resolved.page_size, resolved.max_running_requests, max_request_tokens, radix=resolved.radix_cache
+        plan.pages,
+        resolved.page_size,
+        resolved.max_running_requests,
+        plan.max_request_tokens,
+        radix=resolved.radix_cache,
     )
     seconds["kv_pool"] = time.monotonic() - begun
-    report("kv_pool", f"{pages * resolved.page_size} tokens", seconds["kv_pool"])
+    report(Phase("kv_pool", f"{plan.kv_tokens} tokens", seconds["kv_pool"]))
     attention = CpuAttention(
         pool,
         windows=model_config.windows,
@@ -93,8 +99,8 @@ def build_engine(config: EngineConfig, report: Report) -> Engine:
         model_type=model_config.model_type,
         vocab_size=model_config.vocab_size,
         max_model_len=resolved.max_model_len,
-        max_request_tokens=max_request_tokens,
-        kv_tokens=pages * resolved.page_size,
+        max_request_tokens=plan.max_request_tokens,
+        kv_tokens=plan.kv_tokens,
         page_size=resolved.page_size,
         max_running_requests=resolved.max_running_requests,
         chunked_prefill_size=resolved.chunked_prefill_size,
@@ -110,24 +116,22 @@ def build_engine(config: EngineConfig, report: Report) -> Engine:
     return Engine(CpuRunner(model, attention, cache.rows), cache, info, resolved)
 
 
-def _load(
-    config: ModelConfig, resolved: ResolvedConfig, folder: Path, device: DeviceInfo, report: Report
-) -> tuple[Decoder, float]:
+def _load(plan: MemoryPlan, resolved: ResolvedConfig, folder: Path, report: Report) -> tuple[Decoder, float]:
     begun = time.monotonic()
-    expected = config.parameter_count() * ELEMENT_BYTES[resolved.dtype]
-    report("weights", f"{expected} bytes", None)
-    check_weights_fit(expected, device)
+    report(Phase("weights", total=plan.weight_bytes))
     place = Placement(TORCH_DTYPES[resolved.dtype], torch.device("cpu"))
-    model = Decoder(config, place, resolved.max_model_len)
+    model = Decoder(plan.demand.model, place, resolved.max_model_len)
     load_weights(
         model,
         folder,
         load_format=resolved.load_format,
         seed=resolved.seed,
         deterministic=resolved.deterministic,
+        progress=lambda done, total: report(Phase("weights", done=done, total=total)),
     )
     seconds = time.monotonic() - begun
-    report("weights", f"{model.weight_bytes()} bytes, {resolved.load_format}", seconds)
+    size = model.weight_bytes()
+    report(Phase("weights", f"{gib(size)}, {resolved.load_format}", seconds, size, size))
     return model, seconds
 
 

@@ -7,30 +7,21 @@ downloaded. Either way one commit is chosen once, and every file comes from its 
 
 from __future__ import annotations
 
-import json
 import os
-import string
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from sgl import builtin
-from sgl.errors import CheckpointError, ModelNotFound
+from sgl.config.sizes import gib
+from sgl.errors import ModelNotFound
+from sgl.hub.cached import cached_snapshot, is_offline
+from sgl.hub.repository import Repository, parse_repository
+from sgl.hub.snapshot import missing_files
+from sgl.hub.weights import no_weights
 
-SMALL_FILES: Final = ("*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
-"""Config, tokenizer and chat template files of a repository."""
-
-WEIGHT_FILES: Final = ("*.safetensors",)
-
-IGNORED: Final = ("consolidated*", "original/*", "*/original/*", "onnx/*", "openvino/*")
-"""The same weights again, in layouts that nothing here reads."""
-
-PICKLED: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-"""Endings of weight files whose loading runs code."""
-
-_REPOSITORY_LETTERS: Final = frozenset(string.ascii_letters + string.digits + "._-")
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_SHOWN: Final = 3
 
 
 def resolve_model(name: str, *, revision: str | None = None, offline: bool | None = None, weights: bool = True) -> Path:
@@ -77,149 +68,56 @@ def check_folder(path: Path) -> None:
     Raises:
         CheckpointError: No ``*.safetensors``; the message says what is there instead, the hint what to do.
     """
-    names = sorted(os.listdir(path))
-    if any(name.endswith(".safetensors") for name in names):
-        return
-    pickled = next((name for name in names if name.endswith(PICKLED)), None)
-    if pickled is not None:
-        raise CheckpointError(
-            f"{path} has only pickled weights ({pickled}), which can run code when they are loaded; "
-            f"sgl reads *.safetensors.",
-            hint="Convert them once, in a place you trust: transformers' "
-            "AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder) writes safetensors.",
-        )
-    if any(name.endswith(".gguf") for name in names):
-        raise CheckpointError(f"{path} has GGUF weights, which are not implemented; sgl reads *.safetensors.")
-    raise CheckpointError(f"{path} has no weights: no *.safetensors file.", hint="--load-format dummy needs none.")
-
-
-# -- repositories ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Repository:
-    """A repository of the Hub at one revision."""
-
-    owner: str
-    name: str
-    revision: str
-
-    def __str__(self) -> str:
-        return f"{self.owner}/{self.name}" + ("" if self.revision == "main" else f"@{self.revision}")
+    names = os.listdir(path)
+    if not any(name.endswith(".safetensors") for name in names):
+        raise no_weights(path, names)
 
 
 def _resolve_repository(name: str, revision: str | None, offline: bool | None, *, weights: bool) -> Path:
-    repository = _parse(name, revision)
-    cached = _cached_snapshot(repository, os.environ)
-    if cached is not None and _complete(cached, weights=weights):
+    repository = parse_repository(name, revision)
+    cached = cached_snapshot(repository.identity, repository.revision, os.environ)
+    missing = None if cached is None else missing_files(cached, weights=weights)
+    if cached is not None and not missing:
         return cached
-    if _offline(os.environ) if offline is None else offline:
-        state = "not in the cache" if cached is None else f"only partly in the cache ({cached})"
-        raise ModelNotFound(
-            f"There is no folder {name}, and the repository {repository} is {state} while downloads are off.",
-            hint="Unset HF_HUB_OFFLINE, or give the path of a local folder.",
-        )
+    if is_offline(os.environ) if offline is None else offline:
+        raise offline_error(repository, missing)
     return _download(repository, weights=weights)
 
 
-def _parse(name: str, revision: str | None) -> _Repository:
-    """Reads ``owner/name[@revision]``.
+def offline_error(repository: Repository, missing: Sequence[str] | None) -> ModelNotFound:
+    """The error for a repository that is not, or not wholly, in the cache while nothing may be downloaded.
 
-    Raises:
-        ModelNotFound: It is something else, so it was meant as a path.
+    Args:
+        missing: The files that its snapshot lacks; None when there is no snapshot at all.
     """
-    if Path(name).exists():
-        raise ModelNotFound(f"{name} is a file.", hint="Give the folder that holds config.json.")
-    identity, mark, suffix = name.partition("@")
-    owner, slash, short = identity.partition("/")
-    if not slash or not _is_name(owner) or not _is_name(short):
-        raise ModelNotFound(
-            f"There is no folder {name}.", hint="A repository of the Hugging Face Hub is written owner/name."
-        )
-    chosen = suffix if mark else revision or "main"
-    if mark and revision is not None and revision != suffix:
-        raise ModelNotFound(f"{name} names the revision '{suffix}', --revision names '{revision}'; give one.")
-    if not all(_is_name(part) for part in chosen.split("/")):
-        raise ModelNotFound(f"'{chosen}' cannot be a revision of {owner}/{short}.")
-    return _Repository(owner, short, chosen)
+    if missing is None:
+        state = "is not in the cache"
+    else:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        state = f"is only partly in the cache, without {', '.join(missing[:_SHOWN])}{more},"
+    return ModelNotFound(
+        f"The repository {repository} {state} while downloads are off.",
+        hint=f"Unset HF_HUB_OFFLINE and run: sgl download {repository}; or give the path of a local folder",
+    )
 
 
-def _is_name(text: str) -> bool:
-    return bool(text) and set(text) <= _REPOSITORY_LETTERS and text[0] not in ".-" and ".." not in text
-
-
-def _offline(environ: Mapping[str, str]) -> bool:
-    value = environ.get("HF_HUB_OFFLINE") or environ.get("TRANSFORMERS_OFFLINE") or ""
-    return value.lower() in _TRUE
-
-
-def _cache_folder(environ: Mapping[str, str]) -> Path:
-    """Where the Hugging Face libraries keep repositories."""
-    hub = environ.get("HF_HUB_CACHE")
-    if hub:
-        return Path(hub).expanduser()
-    home = environ.get("HF_HOME")
-    if home:
-        return Path(home).expanduser() / "hub"
-    return Path(environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "huggingface" / "hub"
-
-
-def _cached_snapshot(repository: _Repository, environ: Mapping[str, str]) -> Path | None:
-    """The folder of the repository's files in the cache, for the commit that the revision stood for."""
-    folder = _cache_folder(environ) / f"models--{repository.owner}--{repository.name}"
-    reference = folder / "refs" / repository.revision
-    commit = reference.read_text("utf-8").strip() if reference.is_file() else repository.revision
-    snapshot = folder / "snapshots" / commit
-    return snapshot if _is_name(commit) and snapshot.is_dir() else None
-
-
-def _complete(snapshot: Path, *, weights: bool) -> bool:
-    """Whether a snapshot has config.json and, if wanted, every weight file; the cache links finished files only."""
-    if not (snapshot / "config.json").is_file():
-        return False
-    if not weights:
-        return True
-    index = snapshot / "model.safetensors.index.json"
-    if not index.is_file():
-        return any(name.endswith(".safetensors") for name in os.listdir(snapshot))
-    try:
-        files = set(json.loads(index.read_bytes())["weight_map"].values())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return True  # The loader says what is wrong with the index.
-    return all((snapshot / str(file)).is_file() for file in files)
-
-
-def _download(repository: _Repository, *, weights: bool) -> Path:
-    """Downloads the repository into the cache.
+def _download(repository: Repository, *, weights: bool) -> Path:
+    """Downloads the repository into the cache, as `sgl download` does.
 
     Raises:
-        ModelNotFound: The Hub does not have it, does not give it, or cannot be reached.
+        SglError: The Hub does not have it, does not give it, or did not bring all of it.
     """
     # Imported here: a model in a folder or in the cache needs none of it, and it takes a third of a second.
-    from huggingface_hub import errors, snapshot_download
+    from sgl.hub.display import open_display
+    from sgl.hub.download import Hub, Wish
 
+    display = open_display(sys.stderr)
     try:
-        folder = snapshot_download(
-            f"{repository.owner}/{repository.name}",
-            revision=repository.revision,
-            allow_patterns=[*SMALL_FILES, *(WEIGHT_FILES if weights else ())],
-            ignore_patterns=list(IGNORED),
-            library_name="sgl",
-        )
-    except errors.GatedRepoError as error:
-        raise ModelNotFound(
-            f"{repository} is gated: accept its terms on its page on the Hugging Face Hub and set HF_TOKEN."
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise ModelNotFound(
-            f"There is no folder and no public repository {repository}; for a private one, set HF_TOKEN."
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise ModelNotFound(f"{repository.owner}/{repository.name} has no revision '{repository.revision}'.") from error
-    except Exception as error:  # Network, disk, transfer: the Hub's client has many kinds of failure.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelNotFound(
-            f"There is no folder {repository}, and the repository of this name is not in the cache "
-            f"and cannot be downloaded: {reason}"
-        ) from error
-    return Path(folder)
+        hub = Hub(os.environ, display)
+        download = hub.prepare(Wish(repository=repository, weights=weights))
+        if download.missing:
+            display.note(f"Downloading {repository}: {gib(download.wanted_bytes)}")
+        hub.fetch(download)
+    finally:
+        display.close()
+    return download.store.root

@@ -49,7 +49,7 @@ class SocketDirectory:
         Raises:
             StartupError: The folder cannot be made, or its path is too long for a socket.
         """
-        base = _base(environ)
+        base = runtime_base(environ)
         remove_leftovers(base)
         try:
             path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=base))
@@ -116,7 +116,8 @@ def _remove(path: Path) -> bool:
     return not path.exists()
 
 
-def _base(environ: Mapping[str, str]) -> Path:
+def runtime_base(environ: Mapping[str, str]) -> Path:
+    """$XDG_RUNTIME_DIR where it can be used, or else the temporary folder, which other users may write to."""
     runtime = environ.get("XDG_RUNTIME_DIR")
     if runtime and os.path.isabs(runtime) and os.access(runtime, os.W_OK | os.X_OK):
         return Path(runtime)

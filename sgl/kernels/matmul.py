@@ -9,7 +9,9 @@
     float32 prepacked        990 / 1579 / 11870   (oneDNN's blocked layout, chosen once)
 
 So float32 weights are prepacked, and bfloat16 weights are prepacked for few rows and upcast to float32
-per call for many, where oneDNN's bfloat16 GEMM without AMX is slower than the float32 one.
+per call for many, where oneDNN's bfloat16 GEMM without AMX is slower than the float32 one. Only the packed
+weight is kept: a plain one beside it would take as much memory as float32, and unpacking it costs some 1.1 ms
+of 25 ms at 256 rows.
 """
 
 from __future__ import annotations
@@ -21,19 +23,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sgl.config.packing import UPCAST_FROM_ROWS, is_packed
+
 Matmul = Callable[[Tensor], Tensor]
 """[..., in_features] -> [..., out_features]"""
 
-PACK_FROM_ELEMENTS: Final = 1 << 18
-"""Smaller weights stay plain: a packed call costs some 15 us more."""
-UPCAST_FROM_ROWS: Final = 64
-"""bfloat16 weights are multiplied in float32 from this many rows on."""
 PACKED_FOR_ROWS: Final = 16
 """Row count oneDNN chooses its blocking for; the layouts for 1 and 16 rows are the same here."""
 TILE_ROWS: Final = 16
 """Rows of every call in deterministic mode."""
 
-_PACKS: Final = bool(torch._C._has_mkldnn)
+_PACKABLE: Final = frozenset(
+    dtype
+    for dtype, packable in (
+        (torch.float32, torch._C._has_mkldnn),
+        (torch.bfloat16, torch._C._has_mkldnn and torch.ops.mkldnn._is_mkldnn_bf16_supported()),
+    )
+    if packable
+)
+"""Types that this build of torch packs on this CPU."""
 
 
 def choose_matmul(weight: Tensor, bias: Tensor | None, *, deterministic: bool = False) -> Matmul:
@@ -44,16 +52,14 @@ def choose_matmul(weight: Tensor, bias: Tensor | None, *, deterministic: bool = 
         bias: [out_features] or None, of the same dtype.
         deterministic: Each row's bits must not depend on the number of rows.
     """
+    packs = weight.dtype in _PACKABLE and is_packed(weight.numel(), deterministic=deterministic)
     if deterministic:
-        packable = _PACKS and weight.dtype != torch.float16
-        return tiled(packed(weight, bias) if packable else plain(weight, bias))
-    if not _PACKS or weight.numel() < PACK_FROM_ELEMENTS:
+        return tiled(packed(weight, bias) if packs else plain(weight, bias))
+    if not packs:
         return plain(weight, bias)
-    if weight.dtype == torch.float32:
-        return packed(weight, bias)
-    if weight.dtype == torch.bfloat16:
-        return packed(weight, bias) if torch.cpu._is_amx_tile_supported() else packed_or_upcast(weight, bias)
-    return plain(weight, bias)
+    if weight.dtype == torch.bfloat16 and not torch.cpu._is_amx_tile_supported():
+        return packed_or_upcast(weight, bias)
+    return packed(weight, bias)
 
 
 def plain(weight: Tensor, bias: Tensor | None) -> Matmul:
@@ -67,25 +73,34 @@ def plain(weight: Tensor, bias: Tensor | None) -> Matmul:
 
 def packed(weight: Tensor, bias: Tensor | None) -> Matmul:
     """oneDNN's linear over a weight in its own blocked layout; the plain weight is not kept."""
-    blocked = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), PACKED_FOR_ROWS)
+    return _linear(_pack(weight), bias)
+
+
+def packed_or_upcast(weight: Tensor, bias: Tensor | None) -> Matmul:
+    """Prepacked bfloat16 for few rows; float32 GEMM over the weight unpacked and upcast for many."""
+    blocked = _pack(weight)
+    few = _linear(blocked, bias)
+
+    def apply(x: Tensor) -> Tensor:
+        if x.numel() < UPCAST_FROM_ROWS * x.shape[-1]:
+            return few(x)
+        wide_bias = None if bias is None else bias.float()
+        return F.linear(x.float(), blocked.to_dense().float(), wide_bias).to(x.dtype)
+
+    return apply
+
+
+def _pack(weight: Tensor) -> Tensor:
+    blocked: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), PACKED_FOR_ROWS)
+    return blocked
+
+
+def _linear(blocked: Tensor, bias: Tensor | None) -> Matmul:
     linear = torch.ops.mkldnn._linear_pointwise
 
     def apply(x: Tensor) -> Tensor:
         result: Tensor = linear(x, blocked, bias, "none", [], "")
         return result
-
-    return apply
-
-
-def packed_or_upcast(weight: Tensor, bias: Tensor | None) -> Matmul:
-    """Prepacked bfloat16 for few rows; float32 GEMM over an upcast weight for many."""
-    few = packed(weight, bias)
-    wide_bias = None if bias is None else bias.float()
-
-    def apply(x: Tensor) -> Tensor:
-        if x.numel() < UPCAST_FROM_ROWS * x.shape[-1]:
-            return few(x)
-        return F.linear(x.float(), weight.float(), wide_bias).to(x.dtype)
 
     return apply
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +12,8 @@ from sgl.errors import CheckpointError
 from sgl.layers.base import Layer, Slot
 from sgl.loader.checkpoint import Checkpoint
 from sgl.loader.dummy import fill_randomly
+from sgl.loader.meter import Meter, Progress
+from sgl.plan.weights import is_ignored
 
 
 class Model(Layer, Protocol):
@@ -21,31 +22,42 @@ class Model(Layer, Protocol):
     config: ModelConfig
 
 
-def load_weights(model: Model, folder: Path, *, load_format: str, seed: int, deterministic: bool) -> None:
+def load_weights(
+    model: Model,
+    folder: Path,
+    *,
+    load_format: str,
+    seed: int,
+    deterministic: bool,
+    progress: Progress = lambda done, total: None,
+) -> None:
     """Fills and finishes ``model``.
 
     Args:
         load_format: ``safetensors`` reads the folder's files; ``dummy`` draws random weights from ``seed``.
+        progress: Hears how many bytes of how many are filled, a few times a second.
 
     Raises:
         CheckpointError: The files do not hold exactly what the model needs.
     """
     with torch.inference_mode():
         if load_format == "dummy":
-            fill_randomly(model.slots(), seed)
+            slots = list(model.slots())
+            fill_randomly(Meter(slots, progress).passing(slots), seed)
         else:
-            _fill(model, Checkpoint(folder))
+            _fill(model, Checkpoint(folder), progress)
         model.finish(deterministic)
 
 
-def _fill(model: Model, checkpoint: Checkpoint) -> None:
+def _fill(model: Model, checkpoint: Checkpoint, progress: Progress) -> None:
     slots: dict[str, Slot] = {slot.name: slot for slot in model.slots()}
+    meter = Meter(slots.values(), progress)
     open_slots = set(slots)
     left_over: list[str] = []
     for name, tensor in checkpoint.tensors():
         slot = slots.get(name)
         if slot is None:
-            if not _ignored(name, model.config):
+            if not is_ignored(name, model.config):
                 left_over.append(name)
             continue
         if name not in open_slots:
@@ -59,14 +71,8 @@ def _fill(model: Model, checkpoint: Checkpoint) -> None:
             raise CheckpointError(f"{checkpoint.folder}: '{name}' has type {tensor.dtype}, not a floating-point one")
         slot.target.copy_(tensor)
         open_slots.discard(name)
+        meter.add(slot)
     _report(checkpoint.folder, sorted(open_slots), left_over)
-
-
-def _ignored(name: str, config: ModelConfig) -> bool:
-    """Whether a checkpoint tensor holds nothing new: buffers, or a tied head's second copy."""
-    if config.tie_embeddings and name == "lm_head.weight":
-        return True
-    return any(fnmatchcase(name, pattern) for pattern in config.ignored_weights)
 
 
 def _report(folder: Path, missing: list[str], left_over: list[str]) -> None:

@@ -134,11 +134,16 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Phase(Message, frozen=True, tag="phase"):
-    """Start-up progress: ``name`` has begun (``seconds`` None) or ended after ``seconds``."""
+    """Start-up progress: ``name`` has begun or goes on (``seconds`` None), or has ended after ``seconds``.
+
+    ``done`` of ``total`` bytes say how far a phase is that moves data; a phase without them just takes its time.
+    """
 
     name: str
     detail: str = ""
     seconds: float | None = None
+    done: int | None = None
+    total: int | None = None
 
 
 class Ready(Message, frozen=True, tag="ready"):

@@ -9,16 +9,15 @@ import asyncio
 import os
 import secrets
 import sys
-import sysconfig
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Final
 
 from sgl.config.engine import EngineConfig
 from sgl.errors import EngineDead, ModelError, SglError, StartupError
 from sgl.ipc.bootstrap import Bootstrap
 from sgl.ipc.directory import SocketDirectory
+from sgl.ipc.python import python_environment
 from sgl.ipc.sockets import ServerEnd
 from sgl.protocol.messages import EngineInfo, FromEngine, Phase, Ready, StartupFailed, Stop, ToEngine
 from sgl.runtime.exit_status import describe_exit
@@ -35,7 +34,11 @@ PhaseCallback = Callable[[Phase], None]
 
 
 async def launch_engine(
-    config: EngineConfig, on_phase: PhaseCallback | None = None, *, module: str = ENGINE_MODULE
+    config: EngineConfig,
+    on_phase: PhaseCallback | None = None,
+    *,
+    module: str = ENGINE_MODULE,
+    output: int | None = None,
 ) -> EngineHandle:
     """Starts an engine and waits until it is ready.
 
@@ -44,12 +47,13 @@ async def launch_engine(
     Args:
         on_phase: Told of every step of the start.
         module: What ``python -m`` runs as the engine; tests put another one here.
+        output: File descriptor that the engine writes its log to; None is standard error.
 
     Raises:
         ModelError: The model folder cannot be served.
         StartupError: The machine refuses, or the engine died; the message says how.
     """
-    handle = await _spawn(config, module)
+    handle = await _spawn(config, module, _STDERR if output is None else output)
     try:
         handle.info = await handle.wait_ready(on_phase or _ignore)
     except BaseException:
@@ -168,7 +172,7 @@ class EngineTransport:
         await self._handle.stop()
 
 
-async def _spawn(config: EngineConfig, module: str) -> EngineHandle:
+async def _spawn(config: EngineConfig, module: str, output: int) -> EngineHandle:
     directory = SocketDirectory.create()
     line: ServerEnd | None = None
     try:
@@ -180,7 +184,8 @@ async def _spawn(config: EngineConfig, module: str) -> EngineHandle:
             "-m",
             module,
             stdin=PIPE,
-            stdout=_STDERR,  # standard output carries data of the command that was called
+            stdout=output,  # standard output carries data of the command that was called
+            stderr=output,
             env=child_environment(config, os.environ),
             start_new_session=True,  # Ctrl-C in a terminal is for this process, which then drains
         )
@@ -197,15 +202,9 @@ async def _spawn(config: EngineConfig, module: str) -> EngineHandle:
 
 def child_environment(config: EngineConfig, environ: Mapping[str, str]) -> dict[str, str]:
     """The engine's environment: this process's, its threads bounded, and the same ``sgl`` importable."""
-    child = {name: value for name, value in environ.items() if name not in _NOT_FOR_ENGINES}
+    child = python_environment({name: value for name, value in environ.items() if name not in _NOT_FOR_ENGINES})
     if config.threads is not None:
         child.update(dict.fromkeys(_THREAD_VARIABLES, str(config.threads)))
-    root = Path(__file__).resolve().parents[2]
-    if root not in {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}:
-        earlier = environ.get("PYTHONPATH")
-        child["PYTHONPATH"] = f"{root}{os.pathsep}{earlier}" if earlier else str(root)
-    # A module lying in the folder where the server was started must not stand in for one of ours.
-    child["PYTHONSAFEPATH"] = "1"
     return child
 
 

@@ -22,6 +22,9 @@ NO_QUEUE_LIMIT: Final = 2**20
 _REFUSED: Final = {
     "skip_tokenizer_init": "is not in this version: an engine turns its tokens into text itself; "
     "prompts may be given as input_ids, and an answer's output_ids stand beside its text",
+    **dict.fromkeys(
+        ("dry_run", "json", "detach", "background", "d"), "is about a server: an engine starts here and now"
+    ),
 }
 
 
@@ -40,7 +43,7 @@ def read_options(model_path: str | None, options: Mapping[str, object]) -> Serve
             raise UsageError(f"Engine({name}=...) {_REFUSED[name]}")
         words.append(_word(name, value))
     try:
-        arguments = parse_serve(words, {})
+        arguments = parse_serve(words, {}, folder=None)
     except UsageError as error:
         raise UsageError(f"Engine options are flags of sgl serve: {error.message}", hint=error.hint) from error
     engine = arguments.config.engine

@@ -10,6 +10,7 @@ from sgl.config.engine import EngineConfig
 from sgl.engine.build import Report, build_engine
 from sgl.engine.warmup import warm_up
 from sgl.kvcache.cache import PrefixCache
+from sgl.protocol.messages import Phase
 from sgl.scheduler.io import Io
 from sgl.scheduler.loop import Scheduler
 from sgl.scheduler.policy import Order, fcfs, longest_prefix_match
@@ -24,8 +25,9 @@ def build_scheduler(config: EngineConfig, io: Io, report: Report) -> Scheduler:
     """
     engine = build_engine(config, report)
     begun = time.monotonic()
+    report(Phase("warm_up"))
     warm_up(engine)
-    report("warm_up", "", time.monotonic() - begun)
+    report(Phase("warm_up", seconds=time.monotonic() - begun))
     # What exists now lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 CRASHED: Final = 70
 """Exit code of an engine that met a bug after it was ready (EX_SOFTWARE of sysexits.h)."""
 
-Report = Callable[[str, str, float | None], None]
-"""Tells start-up progress: name and detail of a phase; seconds when it has ended, None when it begins."""
+Report = Callable[[Phase], None]
+"""Tells start-up progress."""
 
 
 class RunnableScheduler(Protocol):
@@ -76,11 +76,8 @@ def serve(load_builder: Callable[[], BuildScheduler]) -> int:
 def _build_and_run(
     load_builder: Callable[[], BuildScheduler], config: EngineConfig, line: EngineEnd, debug: bool
 ) -> int:
-    def report(name: str, detail: str, seconds: float | None) -> None:
-        line.send(Phase(name, detail, seconds))
-
     try:
-        scheduler = load_builder()(config, line, report)
+        scheduler = load_builder()(config, line, line.send)
     except Exception as error:
         failure = _startup_failure(error)
         if debug:

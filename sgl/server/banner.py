@@ -12,7 +12,14 @@ from sgl.protocol.messages import EngineInfo
 
 
 def ready_card(
-    config: ServerConfig, info: EngineInfo, *, model_name: str, port: int, chat: bool, seconds: float
+    config: ServerConfig,
+    info: EngineInfo,
+    *,
+    model_name: str,
+    port: int,
+    chat: bool,
+    seconds: float,
+    background_id: str | None = None,
 ) -> str:
     """The lines printed once the server takes requests.
 
@@ -21,6 +28,7 @@ def ready_card(
         port: The port that was bound.
         chat: Whether the model has a chat template; decides which call is shown.
         seconds: How long the start took.
+        background_id: Name of a server in the background, which its commands are shown with.
     """
     base = url(config.host, port)
     rows = {
@@ -32,6 +40,8 @@ def ready_card(
     lines = ["", f"sgl is ready at {base} after {seconds:.1f} s", ""]
     lines += [f"  {label:<9} {escape(value)}" for label, value in rows.items()]
     lines += ["", "  " + curl_line(base, model_name, chat=chat, with_key=bool(config.api_keys)), ""]
+    if background_id is not None:
+        lines += [f"  sgl logs -f {background_id}", f"  sgl stop {background_id}", ""]
     return "\n".join(lines)
 
 

@@ -12,6 +12,8 @@ from sgl.server.errors import AmbiguousLength, BodyTimeout
 
 BODY_SECONDS: Final = 30.0
 """Time a client has for sending its whole body."""
+DISCARD_SECONDS: Final = 1.0
+"""How long the rest of a body that is too large is still taken, and thrown away."""
 
 
 class BodyLimit:
@@ -36,6 +38,8 @@ class BodyLimit:
             raise AmbiguousLength("Send a Content-Length or a Transfer-Encoding, not both.")
         # The HTTP parser lets only digits through; a length of 20 digits is too large whatever the limit.
         if declared and declared[0].isdigit() and int(declared[0][:20]) > self._max_bytes:
+            if not any(name == b"expect" for name, _ in scope["headers"]):  # It waits for our word and sends nothing.
+                await _discard(receive)
             raise self._too_large()
         await self._app(scope, self._bounded(receive), send)
 
@@ -58,6 +62,8 @@ class BodyLimit:
                 ) from None
             received += len(message.get("body", b""))
             if received > self._max_bytes:
+                if message.get("more_body", False):
+                    await _discard(receive)
                 raise self._too_large()
             complete = not message.get("more_body", False)
             return message
@@ -66,3 +72,20 @@ class BodyLimit:
 
     def _too_large(self) -> PayloadTooLarge:
         return PayloadTooLarge(f"The request body is larger than {self._max_bytes} bytes; send less per request.")
+
+
+async def _discard(receive: Receive) -> None:
+    """Takes what a client is still sending, for a moment.
+
+    Bytes that nobody has read make the kernel reset the connection when it is closed, and the answer may be lost with
+    it (RFC 9112, section 9.6).
+    """
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + DISCARD_SECONDS
+    while (left := ends_at - loop.time()) > 0:
+        try:
+            message = await asyncio.wait_for(receive(), left)
+        except asyncio.TimeoutError:
+            return
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            return

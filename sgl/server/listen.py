@@ -7,6 +7,8 @@ import socket
 from typing import Final
 
 from sgl.errors import StartupError, echo
+from sgl.runs.registry import servers
+from sgl.runs.server import Server
 
 LOOK_AHEAD: Final = 64
 """How many ports after the wanted one are tried for a free one to propose."""
@@ -33,7 +35,21 @@ def in_use(port: int, host: str) -> StartupError:
     """The error for a taken port."""
     free = _free_port(host, port)
     advice = f"--port {free} is free" if free else "choose another one with --port"
+    ours = _server_on(port)
+    if ours is not None:
+        return StartupError(
+            f"port {port} is in use by your server {ours.id} ({ours.model}); {advice}",
+            hint=f"sgl stop {ours.id} ends it",
+        )
     return StartupError(f"port {port} is in use by another program; {advice}")
+
+
+def _server_on(port: int) -> Server | None:
+    """The server of this user that listens there; this process, which wanted to, is not one."""
+    try:
+        return next((server for server in servers() if server.port == port and server.url), None)
+    except StartupError:
+        return None  # The registry cannot be trusted, and is not needed to say that a port is in use.
 
 
 def _bound(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:

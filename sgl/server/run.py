@@ -17,7 +17,6 @@ import errno
 import logging
 import socket
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -25,14 +24,16 @@ from typing import Any, Final
 from sgl import log
 from sgl.config.server import ServerConfig
 from sgl.errors import EngineDead
-from sgl.protocol.messages import Phase
+from sgl.runs.announce import unannounced
+from sgl.runs.registry import Registration
 from sgl.runtime.client import EngineClient
 from sgl.runtime.launch import ENGINE_MODULE, EngineHandle, launch_engine
 from sgl.server.app import build_app
-from sgl.server.banner import exposure_warning, ready_card
+from sgl.server.banner import exposure_warning, ready_card, url
 from sgl.server.http_server import HttpServer
 from sgl.server.listen import bind, in_use
 from sgl.server.served import ServedModel
+from sgl.server.startup import Startup
 from sgl.server.stopping import StopSignals, exit_code
 from sgl.tokenizer.load import Tokenizer
 
@@ -47,28 +48,33 @@ LAST_WORDS_SECONDS: Final = 0.5
 """How long after a second signal clients may still be told that their requests were cut short."""
 
 
-def serve(config: ServerConfig, *, engine_module: str = ENGINE_MODULE) -> int:
+def serve(config: ServerConfig, *, engine_module: str = ENGINE_MODULE, registration: Registration | None = None) -> int:
     """Runs a server in this process until a signal or the engine's death; returns the exit code.
 
     Args:
         engine_module: What ``python -m`` runs as the engine; tests put another one here.
+        registration: Kept up to date; its owner closes it.
 
     Raises:
         StartupError: The port is taken, or the engine could not start.
         ModelError: The model folder cannot be served.
     """
-    log.configure("http", config.log_level)
-    began = time.monotonic()
+    registration = registration or unannounced()
     warning = exposure_warning(config)
     if warning is not None:
         _say(warning)
-    with closing(bind(config.host, config.port)) as listener:
-        return asyncio.run(_serve(config, engine_module, listener, began))
+    with Startup(registration) as startup, closing(bind(config.host, config.port)) as listener:
+        log.configure("http", config.log_level)
+        if registration.problem is not None:
+            logger.warning("sgl ps and sgl stop will not know this server: %s", registration.problem)
+        port = listener.getsockname()[1]
+        registration.update(port=port, url=url(config.host, port))
+        return asyncio.run(_serve(config, engine_module, listener, startup))
 
 
-async def _serve(config: ServerConfig, engine_module: str, listener: socket.socket, began: float) -> int:
+async def _serve(config: ServerConfig, engine_module: str, listener: socket.socket, startup: Startup) -> int:
     with StopSignals() as signals:
-        starting = asyncio.create_task(_start(config, engine_module))
+        starting = asyncio.create_task(_start(config, engine_module, startup))
         await _either(starting, signals.first)
         if not starting.done():
             starting.cancel()
@@ -77,7 +83,7 @@ async def _serve(config: ServerConfig, engine_module: str, listener: socket.sock
         engine, tokenizer = starting.result()
         client = EngineClient(engine.transport, engine.info, tokenizer)
         try:
-            return await _run(config, client, listener, signals, began)
+            return await _run(config, client, listener, signals, startup)
         finally:
             ending = asyncio.create_task(client.close())
             await _either(ending, signals.second)
@@ -87,14 +93,18 @@ async def _serve(config: ServerConfig, engine_module: str, listener: socket.sock
             await tokenizer.close()
 
 
-async def _start(config: ServerConfig, engine_module: str) -> tuple[EngineHandle, Tokenizer]:
+async def _start(config: ServerConfig, engine_module: str, startup: Startup) -> tuple[EngineHandle, Tokenizer]:
     """Starts the engine while the tokenizer loads; when one fails, nothing of the other is left."""
     folder = Path(config.tokenizer_path or config.engine.model_path)
     template = None if config.chat_template is None else Path(config.chat_template)
     loading = asyncio.create_task(asyncio.to_thread(Tokenizer.load, folder, template))
-    launching = asyncio.create_task(launch_engine(config.engine, _report_phase, module=engine_module))
+    startup.begin()
+    launching = asyncio.create_task(
+        launch_engine(config.engine, startup.note, module=engine_module, output=startup.engine_output)
+    )
     try:
-        tokenizer, engine = await asyncio.gather(loading, launching)
+        async with startup.ticking():
+            tokenizer, engine = await asyncio.gather(loading, launching)
     except BaseException:
         launching.cancel()
         await asyncio.wait([launching])
@@ -104,27 +114,20 @@ async def _start(config: ServerConfig, engine_module: str) -> tuple[EngineHandle
     return engine, tokenizer
 
 
-def _report_phase(phase: Phase) -> None:
-    what = f"{phase.name}: {phase.detail}" if phase.detail else phase.name
-    if phase.seconds is None:
-        logger.info("%s ...", what)
-    else:
-        logger.info("%s: done in %.2f s", what, phase.seconds)
-
-
 async def _run(
-    config: ServerConfig, client: EngineClient, listener: socket.socket, signals: StopSignals, began: float
+    config: ServerConfig, client: EngineClient, listener: socket.socket, signals: StopSignals, startup: Startup
 ) -> int:
     """Serves HTTP until the end comes; returns the exit code."""
     died: asyncio.Future[EngineDead] = asyncio.get_running_loop().create_future()
     client.on_death(died.set_result)
     client.start()
-    http = HttpServer(config, build_app(client, config, startup_seconds=time.monotonic() - began))
+    http = HttpServer(config, build_app(client, config, startup_seconds=startup.seconds))
     serving = asyncio.create_task(http.serve(sockets=[listener]))
     await _listening(http, serving, config)
-    _say(_card(config, client, listener, time.monotonic() - began))
+    startup.ready(_card(config, client, listener, startup))
 
     await _either(serving, signals.first, died)
+    startup.registration.update(state="failed" if died.done() else "stopping")
     code = ENGINE_LOST if died.done() else await _drain(config, client, signals, died)
     # What is cut off from here on is cut off on purpose; uvicorn would print a traceback for each.
     logging.getLogger("uvicorn.error").disabled = True
@@ -184,14 +187,15 @@ async def _drain(
     return DRAIN_INCOMPLETE if cut_short else 0
 
 
-def _card(config: ServerConfig, client: EngineClient, listener: socket.socket, seconds: float) -> str:
+def _card(config: ServerConfig, client: EngineClient, listener: socket.socket, startup: Startup) -> str:
     return ready_card(
         config,
         client.info,
         model_name=ServedModel(config).name,
         port=listener.getsockname()[1],
         chat=client.tokenizer.has_chat_template,
-        seconds=seconds,
+        seconds=startup.seconds,
+        background_id=startup.registration.server.id if startup.registration.server.background else None,
     )
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from sgl.config.arguments import parse_serve, read_serve
+from sgl.config.foreign import NEEDLESS
+from sgl.config.server import ServerConfig
 from sgl_cli.main import main
 
 TYPING_MISTAKES = [
@@ -70,7 +75,12 @@ OTHER_ENGINES = [
     ("--quantization", "weights are served as they are stored"),
     ("-q", "weights are served as they are stored"),
     ("--quantisation", "--quantization"),
-    ("--kv-cache-dtype", "the KV cache has the type of --dtype"),
+    ("--kv-cache-dtype", "expects one of auto"),
+    ("--cache-type-k", "the KV cache has the type of --dtype"),
+    ("--speculative-token-map", "--speculative-algorithm ngram"),
+    ("--num-speculative-tokens", "--speculative-algorithm ngram"),
+    ("--spec.method", "--speculative-algorithm ngram"),
+    ("--kv-transfer-port", "--help"),
     ("--attention-backend", "there is one backend"),
     ("--data-parallel-size", "one server for each replica"),
     ("--dp", "one server for each replica"),
@@ -94,6 +104,100 @@ def test_the_answer_has_the_right_word(flag: str, word: str, capsys: pytest.Capt
     assert lines[0].startswith("error: ")
     assert all(line.startswith("  hint: ") for line in lines[1:])
     assert len(lines) <= 2
+
+
+PASTED = {
+    "-m x": "x --model x --model-path x",
+    "--tp 1": "-tp 1 --tp-size 1 --tensor-parallel-size 1 --tensor_parallel_size=1",
+    "--max-model-len 64": "--context-length 64 --ctx-size 64 -c 64 --max_model_len 64",
+    "--served-model-name x": "--alias x",
+    "--mem-fraction-static 0.5": "--gpu-memory-utilization 0.5",
+    "--max-running-requests 4": "--max-num-seqs 4",
+    "--chunked-prefill-size 64": "--max-num-batched-tokens 64",
+    "--kv-cache-dtype auto": "--kv-cache-dtype=auto",
+    "--dtype half": "--dtype float16",
+    "--disable-radix-cache": "--no-enable-prefix-caching",
+    "--chat-template FILE": "--chat-template=FILE",
+    "--revision x": "--revision=x",
+    "--tokenizer x": "--tokenizer-path x",
+    "--load-format auto": "--load-format=auto",
+    "--seed 1": "--random-seed 1",
+    "--host x": "--host=x",
+    "--port 1": "--port=1",
+    "--api-key x": "--api-key=x",
+    "--log-level debug": "--uvicorn-log-level debug",
+    "--detach": "-d --background",
+    "--page-size 8": "--block-size 8",
+    "--threads 1": "-t 1",
+    "--deterministic": "--enable-deterministic-inference",
+    "--schedule-policy fcfs": "--scheduling-policy fcfs",
+}
+"""What people paste that means one of our flags: ours, and each other spelling with its value."""
+
+ANSWERED = [
+    "--dp",
+    "--data-parallel-size",
+    "--ep",
+    "--expert-parallel-size",
+    "--quantization",
+    "-q",
+    "--attention-backend",
+    "--reasoning-parser",
+    "--tool-call-parser",
+    "--enable-auto-tool-choice",
+    "--download-dir",
+    "--lora-paths",
+    "--lora-modules",
+    "--speculative-eagle-topk",
+    "--speculative-num-steps",
+    "--speculative-config",
+    "--speculative-draft-model-path",
+    "--spec.method",
+    "--spec.num_speculative_tokens",
+]
+"""What people paste that this version has no flag for, and says why."""
+
+
+def words_of(text: str) -> list[list[str]]:
+    """``-a 1 -b=2 x`` -> each flag with its value, and each bare word."""
+    groups: list[list[str]] = []
+    for word in text.split():
+        if word.startswith("-") or not groups or not groups[-1][0].startswith("-") or len(groups[-1]) > 1:
+            groups.append([word])
+        else:
+            groups[-1].append(word)
+    return groups
+
+
+@pytest.mark.parametrize("ours", PASTED)
+def test_a_pasted_spelling_means_ours(ours: str, tmp_path: Path) -> None:
+    file = tmp_path / "template"
+    file.touch()
+
+    def meaning(text: str) -> tuple[ServerConfig, set[str]]:
+        arguments = parse_serve(text.replace("FILE", str(file)).split(), {})
+        return arguments.config, set(arguments.settings)
+
+    for spelling in words_of(PASTED[ours]):
+        assert meaning(" ".join(spelling)) == meaning(ours)
+
+
+@pytest.mark.parametrize("flag", ANSWERED)
+def test_a_pasted_flag_that_is_not_there_is_answered(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "-m", "model", flag, "x"]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {flag.replace('_', '-')} is ")
+
+
+@pytest.mark.parametrize("flag", NEEDLESS)
+def test_a_pasted_flag_that_asks_for_what_is_so_anyway_is_accepted(flag: str) -> None:
+    assert parse_serve(["model", flag], {}).notices == (f"{flag} is not needed: {NEEDLESS[flag]}",)
+
+
+@pytest.mark.parametrize("name", ["fp8", "fp8_e5m2", "fp8_e4m3", "int8", "bf16", "bfloat16", "float16", "auto"])
+def test_types_of_the_kv_cache(name: str) -> None:
+    problems = read_serve(["model", "--kv-cache-dtype", name], {}).problems
+    answer = f"--kv-cache-dtype {name} is not in this version: the KV cache has the type of --dtype"
+    assert [problem.message for problem in problems] == ([] if name == "auto" else [answer])
 
 
 @pytest.mark.parametrize(

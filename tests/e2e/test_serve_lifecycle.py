@@ -73,7 +73,7 @@ def begin(server: ServerProcess, body: dict[str, Any]) -> Background:
     """Sends a request and waits until the server works on it."""
     background = Background(f"{server.url}/generate", body)
     deadline = time.monotonic() + 10
-    while "sgl:num_requests_in_flight{model_name=\"stories260k\"} 1.0" not in httpx.get(f"{server.url}/metrics").text:
+    while 'sgl:num_requests_in_flight{model_name="stories260k"} 1.0' not in httpx.get(f"{server.url}/metrics").text:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     return background

@@ -117,9 +117,7 @@ def test_chat_streams_what_it_answers_whole(server: ServerProcess) -> None:
 def test_a_stop_string_ends_the_story_before_it(server: ServerProcess, texts: dict[str, str]) -> None:
     story = texts[STARTS[0]]
     stop = story[20:27]
-    answer = generate(
-        server, STARTS[0], sampling_params={"temperature": 0, "max_new_tokens": LENGTH, "stop": [stop]}
-    )
+    answer = generate(server, STARTS[0], sampling_params={"temperature": 0, "max_new_tokens": LENGTH, "stop": [stop]})
     assert answer["text"] == story[: story.index(stop)]
     assert answer["meta_info"]["finish_reason"] == {"type": "stop", "matched": stop}
 

@@ -78,3 +78,15 @@ def test_a_closed_stdout_is_no_error() -> None:
     command = [sys.executable, "-c", program]
     finished = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, preexec_fn=lambda: os.close(1))
     assert (finished.returncode, finished.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_full_disk_is_not_called_a_bug() -> None:
+    program = "import sys\nfrom sgl.exits import run\nsys.exit(run(lambda: print('x') or 0))"
+    with open("/dev/full", "wb") as stdout:
+        finished = subprocess.run(
+            [sys.executable, "-c", program], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert finished.returncode == 1
+    assert finished.stderr.splitlines()[0] == "error: cannot write the output: No space left on device"
+    assert "bug" not in finished.stderr

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgl.config.arguments import ServeArguments, parse_serve
+from sgl.config.arguments import ServeArguments, parse_serve, read_serve
 from sgl.config.flags import BY_SPELLING, SERVE_FLAGS, Flag
-from sgl.config.values import Switch
+from sgl.config.server import ServerConfig
+from sgl.config.values import Switch, Value
 from sgl.errors import UsageError
+from tests.unit.config.samples import sample
 
 
 def parse(words: str, **environ: str) -> ServeArguments:
@@ -39,21 +41,25 @@ def test_spellings_of_tp(spelling: str) -> None:
 
 @pytest.mark.parametrize("flag", SERVE_FLAGS, ids=lambda flag: flag.name)
 def test_every_spelling_and_the_variable_mean_the_same(flag: Flag, tmp_path: Path) -> None:
-    if flag.name == "--trust-remote-code":
-        text = "0"
-    elif flag.name in ("--api-key-file", "--chat-template"):
-        file = tmp_path / "file"
-        file.write_text("key")
-        text = str(file)
-    else:
-        text = flag.default or ("1" if isinstance(flag.kind, Switch) else "x")
+    text = sample(flag, tmp_path)
     model = [] if flag.name == "--model" else ["-m", "m"]
-    wanted = parse_serve(model, {flag.variable: text}).config
+    if flag.name == "--profile":
+        file = tmp_path / "profiles.toml"
+        file.write_text(f"[profiles.{text}]")
+        model += ["--config", str(file)]
+    if flag.name == "--json":
+        model += ["--dry-run"]
+
+    def meaning(words: list[str], environ: dict[str, str]) -> tuple[ServerConfig, Value]:
+        arguments = parse_serve([*model, *words], environ)
+        return arguments.config, arguments.settings[flag.name].value
+
+    wanted = meaning([], {flag.variable: text})
     for spelling in flag.spellings:
-        assert parse_serve([*model, f"{spelling}={text}"], {}).config == wanted
-        assert parse_serve([*model, f"{spelling.replace('-', '_').replace('_', '-', 2)}={text}"], {}).config == wanted
+        assert meaning([f"{spelling}={text}"], {}) == wanted
+        assert meaning([f"{spelling.replace('-', '_').replace('_', '-', 2)}={text}"], {}) == wanted
         if not isinstance(flag.kind, Switch):
-            assert parse_serve([*model, spelling, text], {}).config == wanted
+            assert meaning([spelling, text], {}) == wanted
 
 
 def test_without_a_model_it_is_the_built_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,6 +181,8 @@ def test_revision_is_handed_on() -> None:
         ("m --api-key=", "--api-key expects a key of visible ASCII characters without blanks"),
         ("m --tp 2", "--tp 2 is not in this version: a model runs on one device"),
         ("m --device cuda", "--device cuda is not in this version: it computes on the CPU"),
+        ("m --kv-cache-dtype fp8", "--kv-cache-dtype fp8 is not in this version: the KV cache has the type of --dtype"),
+        ("m --json", "--json is for --dry-run and --detach: a server prints no document"),
         ("m --trust-remote-code", "--trust-remote-code is refused: sgl never runs code that comes with a model"),
         ("m --enforce-eager=0", "--enforce-eager takes no value"),
     ],
@@ -229,6 +237,26 @@ def test_needless_flags_are_accepted_and_noted() -> None:
 def test_a_strange_word_is_shown_quoted_and_cut() -> None:
     assert "\x1b" not in refusal("m --\x1b[31mred").message
     assert len(refusal("m --" + "x" * 1000).message) < 100
+
+
+def test_problems_are_collected_and_the_rest_is_a_config() -> None:
+    words = "m --tp 2 --device cuda --kv-cache-dtype fp8 --trust-remote-code --chat-template no.jinja --api-key-file no"
+    arguments = read_serve(words.split(), {})
+    assert [problem.message.split()[0].rstrip(":") for problem in arguments.problems] == [
+        *("--trust-remote-code", "--tp", "--device", "--kv-cache-dtype", "--api-key-file", "--chat-template"),
+    ]
+    assert (arguments.config.engine.tp_size, arguments.config.engine.device) == (2, None)
+    with pytest.raises(UsageError) as caught:
+        parse_serve(words.split(), {})
+    assert caught.value.message == arguments.problems[0].message
+    assert read_serve(["m"], {}).problems == ()
+
+
+def test_a_switch_that_is_asked_for() -> None:
+    assert parse("m --dry-run").asks_for("--dry-run")
+    assert parse("m -d").asks_for("--detach")
+    assert not parse("m --dry-run=0").asks_for("--dry-run")
+    assert not parse("m").asks_for("--dry-run")
 
 
 @given(st.lists(st.one_of(st.sampled_from(sorted(BY_SPELLING)), st.text(max_size=8)), max_size=6))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import msgspec
 import pytest
 
 from sgl.config.arguments import parse_serve
 from sgl.config.engine import EngineConfig
+from sgl.config.flag import Completes
 from sgl.config.flags import BY_SPELLING, GROUPS, SERVE_FLAGS, Flag
 from sgl.config.foreign import NEEDLESS, REFUSED, RENAMED
 from sgl.config.server import ServerConfig
 
-ENDS_BEFORE_THE_CONFIG = {"revision", "trust_remote_code", "api_key_file"}
+ENDS_BEFORE_THE_CONFIG = {
+    *("--revision", "--trust-remote-code", "--api-key-file", "--kv-cache-dtype"),
+    *("--config", "--profile", "--dry-run", "--json", "--detach"),
+}
+"""Flags without a field of the config: they choose files, refuse, or decide what is done with the config."""
 
 
 def by_flag(flag: Flag) -> str:
@@ -41,7 +48,28 @@ def test_rows_are_documented(flag: Flag) -> None:
 def test_every_field_of_the_config_has_a_flag_and_every_flag_a_field() -> None:
     engine = {f"engine.{field.name}" for field in msgspec.structs.fields(EngineConfig)}
     server = {field.name for field in msgspec.structs.fields(ServerConfig)} - {"engine"}
-    assert {name for flag in SERVE_FLAGS for name in flag.sets} - ENDS_BEFORE_THE_CONFIG == engine | server
+    assert {name for flag in SERVE_FLAGS for name in flag.sets} == engine | server
+    assert {flag.name for flag in SERVE_FLAGS if not flag.sets} == ENDS_BEFORE_THE_CONFIG
+
+
+def test_what_is_about_one_start_has_no_place_in_a_file() -> None:
+    assert {flag.name for flag in SERVE_FLAGS if not flag.lasting} == {
+        *("--config", "--profile", "--dry-run", "--json", "--detach"),
+    }
+
+
+def test_the_short_help_is_short() -> None:
+    assert 20 <= sum(flag.common for flag in SERVE_FLAGS) <= 28
+
+
+@pytest.mark.parametrize("flag", SERVE_FLAGS, ids=by_flag)
+def test_completion_knows_what_a_value_is(flag: Flag) -> None:
+    assert flag.completes in get_args(Completes)
+    assert flag.takes_value == bool(flag.kind.metavar)
+    assert not (flag.choices and flag.completes)
+    assert flag.takes_value or not flag.choices
+    for choice in flag.choices:
+        flag.kind.parse(choice)
 
 
 @pytest.mark.parametrize("flag", [flag for flag in SERVE_FLAGS if flag.default], ids=by_flag)

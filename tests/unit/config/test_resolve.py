@@ -9,10 +9,10 @@ import pytest
 from sgl.config.engine import EngineConfig, ResolvedConfig
 from sgl.config.hf import HfConfig
 from sgl.config.model import ModelConfig
-from sgl.config.resolve import resolve
+from sgl.config.resolve import decide as decide_anyway
+from sgl.config.resolve import refusals, resolve, wide_weight_bytes
 from sgl.device import DeviceInfo, probe_cpu
-from sgl.engine.memory import check_weights_fit, count_pages
-from sgl.errors import StartupError, UsageError
+from sgl.errors import UsageError
 from sgl.models.table import read_model_config
 
 GIB = 2**30
@@ -62,12 +62,17 @@ def test_every_auto_has_a_reason_and_no_wish_has_one() -> None:
         "max_model_len",
         "page_size",
         "max_running_requests",
+        "max_queued_requests",
         "chunked_prefill_size",
         "threads",
         "mem_fraction_static",
     }
     wished = decide(max_model_len=1024, page_size=4, max_running_requests=2, chunked_prefill_size=64, threads=1)
-    assert {text.partition(":")[0] for text in wished.reasons} == {"dtype", "mem_fraction_static"}
+    assert {text.partition(":")[0] for text in wished.reasons} == {
+        "dtype",
+        "mem_fraction_static",
+        "max_queued_requests",
+    }
 
 
 def test_a_context_beyond_the_model_is_refused_with_its_limit() -> None:
@@ -80,27 +85,21 @@ def test_tensor_parallelism_is_refused() -> None:
         decide(tp_size=2)
 
 
-def test_the_pool_takes_what_the_fraction_leaves_but_no_more_than_is_useful() -> None:
-    weights = 4 * GIB
-    page = 16 * model().kv_bytes_per_token(4)
-    tight = count_pages(decide(mem_fraction_static=0.5), model(), weights, device(9))
-    assert tight == int(0.5 * GIB) // page
-    roomy = count_pages(decide(mem_fraction_static=0.9, max_running_requests=2), model(), weights, device(512))
-    assert roomy == 2 * 2048 // 16
-    assert count_pages(decide(max_total_tokens=1000), model(), weights, device()) == 62
+def test_every_refusal_is_listed_and_the_rest_is_decided_all_the_same() -> None:
+    config = EngineConfig(model_path="m", tp_size=2, max_model_len=4096)
+    assert [error.message.split()[0] for error in refusals(config, model())] == ["--tp", "--max-model-len"]
+    resolved, reasons = decide_anyway(config, model(), device())
+    assert resolved.max_model_len == 4096
+    assert resolved.reasons == tuple(map(str, reasons))
 
 
-def test_too_little_memory_names_values_that_fit() -> None:
-    with pytest.raises(StartupError, match=r"use --mem-fraction-static 0\.\d\d"):
-        count_pages(decide(mem_fraction_static=0.1), model(), 4 * GIB, device(16))
-    with pytest.raises(StartupError, match=r"use --max-total-tokens \d+") as caught:
-        count_pages(decide(max_total_tokens=10**9), model(), GIB, device(8))
-    fits = int(str(caught.value).rsplit(" ", 1)[1])
-    assert count_pages(decide(max_total_tokens=fits), model(), GIB, device(8)) == fits // 16
-    with pytest.raises(StartupError, match="--dtype bfloat16"):
-        check_weights_fit(10 * GIB, device(8))
-    with pytest.raises(UsageError, match="one page"):
-        count_pages(decide(max_total_tokens=15), model(), GIB, device(8))
+def test_the_type_is_decided_by_what_this_cpu_would_hold() -> None:
+    """A tied head is packed beside the embedding, so a tied model takes more than its parameters."""
+    tied = model(tie_word_embeddings=True, vocab_size=320000)
+    untied = model(vocab_size=320000)
+    assert tied.parameter_count() < untied.parameter_count()
+    wide = [wide_weight_bytes(each, device(), deterministic=False) for each in (tied, untied)]
+    assert wide[0] == wide[1] == 4 * untied.parameter_count()
 
 
 def test_this_machine_can_be_probed() -> None:

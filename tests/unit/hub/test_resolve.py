@@ -5,34 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import huggingface_hub
 import pytest
-from huggingface_hub import errors
 
 from sgl import builtin
-from sgl.errors import CheckpointError, ModelNotFound
+from sgl.errors import CheckpointError, DownloadError, ModelNotFound
 from sgl.hub.resolve import check_folder, resolve_model, resolve_tokenizer
+from tests.fake_hub import FakeHub
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty Hugging Face cache, and a Hub that must not be asked."""
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+def cache(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty Hugging Face cache, and an empty Hub."""
     monkeypatch.chdir(tmp_path)
-
-    def asked(*args: object, **kwargs: object) -> str:
-        raise AssertionError("the Hub was asked")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", asked)
-    return tmp_path / "hub"
+    return Path(environ["HF_HUB_CACHE"])
 
 
 def add(cache: Path, name: str, *files: str, revision: str = "main", commit: str = COMMIT) -> Path:
@@ -46,10 +35,6 @@ def add(cache: Path, name: str, *files: str, revision: str = "main", commit: str
     reference.parent.mkdir(parents=True, exist_ok=True)
     reference.write_text(commit)
     return snapshot
-
-
-def hub(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., str]) -> None:
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", answer)
 
 
 def test_a_folder_with_a_config_is_itself(tmp_path: Path) -> None:
@@ -96,9 +81,10 @@ def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("weights", [("model.safetensors",), ("a-1.safetensors", "a-2.safetensors")])
-def test_a_cached_repository_needs_no_network(cache: Path, weights: tuple[str, ...]) -> None:
+def test_a_cached_repository_needs_no_network(cache: Path, hub: FakeHub, weights: tuple[str, ...]) -> None:
     snapshot = add(cache, "owner/name", "config.json", *weights)
     assert resolve_model("owner/name") == snapshot
+    assert not hub.requests
 
 
 def test_revisions_are_branches_tags_and_commits(cache: Path) -> None:
@@ -126,62 +112,54 @@ def test_offline_and_not_in_the_cache(cache: Path, monkeypatch: pytest.MonkeyPat
         resolve_model("owner/name")
 
 
-def test_half_a_repository_is_completed_or_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_repository_is_completed_or_refused(cache: Path, hub: FakeHub) -> None:
     snapshot = add(cache, "owner/name", "config.json", "a-1.safetensors")
-    index = {"weight_map": {"x": "a-1.safetensors", "y": "a-2.safetensors"}}
-    (snapshot / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(ModelNotFound, match="only partly in the cache"):
+    index = json.dumps({"weight_map": {"x": "a-1.safetensors", "y": "a-2.safetensors", "z": "a-3.safetensors"}})
+    (snapshot / "model.safetensors.index.json").write_text(index)
+    with pytest.raises(
+        ModelNotFound, match=r"only partly in the cache, without a-2\.safetensors, a-3\.safetensors, while"
+    ) as caught:
         resolve_model("owner/name", offline=True)
+    assert "sgl download owner/name" in str(caught.value.hint)
     assert resolve_model("owner/name", offline=True, weights=False) == snapshot
-    hub(monkeypatch, lambda *args, **kwargs: str(snapshot))
+    content = {f"a-{number}.safetensors": b"" if number == 1 else b"x" for number in (1, 2, 3)}
+    files = {"config.json": b"", "model.safetensors.index.json": index.encode(), **content}
+    hub.add("owner/name", files, commit=COMMIT)
     assert resolve_model("owner/name") == snapshot
+    assert {path.name for path in snapshot.iterdir()} == files.keys()
+    assert not hub.bodies("index.json")
 
 
 @pytest.mark.parametrize("weights", [True, False])
-def test_a_download_takes_safetensors_and_small_files_only(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, weights: bool
-) -> None:
-    seen: dict[str, Any] = {}
-
-    def download(name: str, **options: Any) -> str:
-        seen.update(options, name=name)
-        return str(cache)
-
-    hub(monkeypatch, download)
-    assert resolve_model("owner/name@v1", weights=weights) == cache
-    assert (seen["name"], seen["revision"]) == ("owner/name", "v1")
-    assert ("*.safetensors" in seen["allow_patterns"]) is weights
-    assert {"*.json", "*.jinja", "*.model"} <= set(seen["allow_patterns"])
-    assert not {"*.bin", "*.pt", "*.py", "*"} & set(seen["allow_patterns"])
-    assert "consolidated*" in seen["ignore_patterns"]
+def test_a_download_takes_safetensors_and_small_files_only(cache: Path, hub: FakeHub, weights: bool) -> None:
+    small = {"config.json": b"{}", "chat_template.jinja": b"", "tokenizer.model": b"1"}
+    other = {"pytorch_model.bin": b"1", "modeling.py": b"1", "consolidated.safetensors": b"1"}
+    hub.add("owner/name", {**small, **other, "model.safetensors": b"1"}, revisions=("v1",))
+    folder = resolve_model("owner/name@v1", weights=weights)
+    assert {path.name for path in folder.iterdir()} == small.keys() | ({"model.safetensors"} if weights else set())
+    assert resolve_tokenizer("owner/name@v1") == folder
 
 
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (errors.GatedRepoError, "owner/name is gated: .* HF_TOKEN"),
-        (errors.RepositoryNotFoundError, "no folder and no public repository owner/name"),
-        (errors.RevisionNotFoundError, "owner/name has no revision 'main'"),
-        (lambda text: errors.LocalEntryNotFoundError(text), "cannot be downloaded: line one$"),
-        (lambda text: ConnectionError(text), "not in the cache and cannot be downloaded: line one$"),
-        (lambda text: OSError(28, "No space left on device"), "No space left on device$"),
-        (lambda text: RuntimeError(""), "cannot be downloaded: RuntimeError$"),
-    ],
-)
-def test_what_stopped_a_download_is_one_line(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, error: Callable[[str], Exception], message: str
-) -> None:
-    def download(*args: object, **kwargs: object) -> str:
-        if isinstance(error, type) and issubclass(error, errors.HfHubHTTPError):
-            failure = error.__new__(error)  # Its constructor wants a whole HTTP response.
-            Exception.__init__(failure, "line one\nline two")
-            raise failure
-        raise error("line one\nline two")
+def test_a_download_says_what_it_does(cache: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]) -> None:
+    hub.add("owner/name", {"config.json": b"{}", "model.safetensors": bytes(1 << 20)})
+    resolve_model("owner/name")
+    seen = capsys.readouterr()
+    assert not seen.out
+    assert seen.err.startswith("Downloading owner/name: 1.0 MiB\nDownloaded 1.0 MiB in ")
 
-    hub(monkeypatch, download)
-    with pytest.raises(ModelNotFound, match=message) as caught:
+
+def test_what_stopped_a_download_is_one_line(cache: Path, hub: FakeHub) -> None:
+    with pytest.raises(ModelNotFound, match="no public repository owner/name") as caught:
         resolve_model("owner/name")
     assert "\n" not in caught.value.message
+    hub.add("owner/name", {"config.json": b"{}", "pytorch_model.bin": b"1"})
+    with pytest.raises(CheckpointError, match="only pickled weights"):
+        resolve_model("owner/name")
+    with pytest.raises(ModelNotFound, match="no revision 'v2'"):
+        resolve_model("owner/name@v2")
+    hub.fail("main", status=429, headers={"Retry-After": "900"})
+    with pytest.raises(DownloadError, match="takes no more requests"):
+        resolve_model("owner/name")
 
 
 def test_a_model_on_disk_costs_no_import_of_the_hub(stories260k: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sgl.kernels.matmul import UPCAST_FROM_ROWS, choose_matmul, packed, packed_or_upcast, plain
+from sgl.config.packing import UPCAST_FROM_ROWS
+from sgl.kernels.matmul import choose_matmul, packed, packed_or_upcast, plain
 
 
 @pytest.mark.parametrize("bias", [False, True])

@@ -215,6 +215,16 @@ def test_the_environment_has_no_say(stories260k: Path, monkeypatch: pytest.Monke
     assert read_options(str(stories260k), {}).engine.page_size is None
 
 
+def test_a_config_file_counts_when_it_is_named(
+    stories260k: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sgl.toml").write_text("page-size = 4\n[profiles.small]\nseed = 7")
+    monkeypatch.chdir(tmp_path)
+    assert read_options(str(stories260k), {}).engine.page_size is None
+    engine = read_options(str(stories260k), {"config": "sgl.toml", "profile": "small"}).engine
+    assert (engine.page_size, engine.seed) == (4, 7)
+
+
 @pytest.mark.parametrize(
     ("options", "words", "hint"),
     [
@@ -224,6 +234,8 @@ def test_the_environment_has_no_say(stories260k: Path, monkeypatch: pytest.Monke
         ({"tp_size": 2}, "not in this version", None),
         ({"skip_tokenizer_init": True}, "input_ids", None),
         ({"trust_remote_code": True}, "never runs code", None),
+        ({"dry_run": True}, "is about a server", None),
+        ({"kv_cache_dtype": "fp8_e5m2"}, "the KV cache has the type of --dtype", None),
     ],
 )
 def test_a_wrong_option_is_one_line(stories260k: Path, options: dict[str, Any], words: str, hint: str | None) -> None:

@@ -34,9 +34,9 @@ def test_url_can_be_opened_on_this_machine(host: str, shown: str) -> None:
 
 @pytest.mark.parametrize("chat", [True, False])
 def test_curl_line_survives_a_shell(chat: bool) -> None:
-    words = shlex.split(curl_line("http://x", "it's \"a\" model", chat=chat, with_key=False))
+    words = shlex.split(curl_line("http://x", 'it\'s "a" model', chat=chat, with_key=False))
     body = json.loads(words[words.index("-d") + 1])
-    assert body["model"] == "it's \"a\" model"
+    assert body["model"] == 'it\'s "a" model'
     assert words[1] == ("http://x/v1/chat/completions" if chat else "http://x/v1/completions")
     assert ("messages" in body) == chat
 

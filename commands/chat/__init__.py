@@ -1,0 +1,1 @@
+"""``sgl chat``: conversations with a model in a terminal."""

@@ -1,0 +1,169 @@
+"""Rows of the table of serve flags: memory, scheduling and computing."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sgl.config.flag import COMPUTE, MEMORY, SCHEDULING, Flag
+from sgl.config.values import Choice, Integer, Real, Switch
+
+_TOKENS: Final = 2**40
+
+KV_ELEMENT_BYTES: Final = {
+    **dict.fromkeys(("fp8", "fp8_e4m3", "fp8_e5m2", "int8"), 1),
+    **dict.fromkeys(("bfloat16", "bf16", "float16", "fp16", "half"), 2),
+    **dict.fromkeys(("float32", "fp32", "float"), 4),
+}
+"""Types of a KV cache that people ask for -> bytes of an element: none is ready, all can be planned."""
+
+ENGINE_FLAGS: Final = (
+    Flag(
+        "--mem-fraction-static",
+        Real(0, 1, auto=True),
+        ("engine.mem_fraction_static",),
+        MEMORY,
+        "Share of all memory for weights and KV cache together. vLLM's --gpu-memory-utilization is taken for it, but "
+        "counts activations in as well: use about 0.05 less than there.",
+        default="auto",
+        aliases=("--gpu-memory-utilization",),
+        common=True,
+    ),
+    Flag(
+        "--max-total-tokens",
+        Integer(1, _TOKENS, auto=True),
+        ("engine.max_total_tokens",),
+        MEMORY,
+        "Tokens that the KV cache holds, in place of a size worked out from memory.",
+        default="auto",
+        common=True,
+    ),
+    Flag(
+        "--page-size",
+        Integer(1, 1024, auto=True),
+        ("engine.page_size",),
+        MEMORY,
+        "Tokens in one page of the KV cache.",
+        default="auto",
+        aliases=("--block-size",),
+    ),
+    Flag(
+        "--kv-cache-dtype",
+        Choice({"auto": None}, unready={name: name for name in KV_ELEMENT_BYTES}),
+        (),
+        MEMORY,
+        "Type of the KV cache. Only auto, the type of --dtype, in this version.",
+        default="auto",
+        common=True,
+    ),
+    Flag(
+        "--disable-radix-cache",
+        Switch(given=False),
+        ("engine.radix_cache",),
+        MEMORY,
+        "Compute every prompt afresh, without reusing the prefixes of others.",
+        aliases=("--no-enable-prefix-caching",),
+        common=True,
+    ),
+    Flag(
+        "--max-running-requests",
+        Integer(1, 2**20, auto=True),
+        ("engine.max_running_requests",),
+        SCHEDULING,
+        "Most requests computed at once.",
+        default="auto",
+        aliases=("--max-num-seqs",),
+        common=True,
+    ),
+    Flag(
+        "--max-queued-requests",
+        Integer(1, 2**20, auto=True),
+        ("engine.max_queued_requests",),
+        SCHEDULING,
+        "Most requests that wait; one more is answered with 503.",
+        default="auto",
+    ),
+    Flag(
+        "--chunked-prefill-size",
+        Integer(1, 2**30, auto=True),
+        ("engine.chunked_prefill_size",),
+        SCHEDULING,
+        "Most tokens computed in one step; longer prompts are split.",
+        default="auto",
+        aliases=("--max-num-batched-tokens",),
+        common=True,
+    ),
+    Flag(
+        "--schedule-policy",
+        Choice({"fcfs": "fcfs", "lpm": "lpm"}),
+        ("engine.schedule_policy",),
+        SCHEDULING,
+        "Who goes first: fcfs, the one that came first; lpm, the one with the longest cached prefix.",
+        default="fcfs",
+        aliases=("--scheduling-policy",),
+    ),
+    Flag(
+        "--speculative-algorithm",
+        Choice({"none": None, "ngram": "ngram"}),
+        ("engine.speculative",),
+        SCHEDULING,
+        "Guess following tokens and check them in one step: the same tokens in fewer steps. ngram copies from the "
+        "text so far, for answers that quote their prompt.",
+        default="none",
+        common=True,
+    ),
+    Flag(
+        "--speculative-num-draft-tokens",
+        Integer(1, 64),
+        ("engine.draft_tokens",),
+        SCHEDULING,
+        "Most guesses per request and step.",
+        default="4",
+    ),
+    Flag(
+        "--deterministic",
+        Switch(),
+        ("engine.deterministic",),
+        COMPUTE,
+        "Same numbers bit for bit, whoever else is in the batch; slower.",
+        aliases=("--enable-deterministic-inference",),
+        common=True,
+    ),
+    Flag(
+        "--device",
+        Choice({"auto": None, "cpu": "cpu"}, unready={"cuda": "cuda"}),
+        ("engine.device",),
+        COMPUTE,
+        "Where to compute. Only the CPU in this version.",
+        default="auto",
+        common=True,
+    ),
+    Flag(
+        "--threads",
+        Integer(1, 4096, auto=True),
+        ("engine.threads",),
+        COMPUTE,
+        "Threads that compute.",
+        default="auto",
+        aliases=("-t",),
+        common=True,
+    ),
+    Flag(
+        "--tp",
+        Integer(1, 1024),
+        ("engine.tp_size",),
+        COMPUTE,
+        "Devices that share the model (tensor parallelism). Only 1 in this version.",
+        default="1",
+        aliases=("-tp", "--tp-size", "--tensor-parallel-size"),
+        common=True,
+    ),
+    Flag(
+        "--seed",
+        Integer(0, 2**63 - 1),
+        ("engine.seed",),
+        COMPUTE,
+        "Seed of the weights that --load-format dummy makes up.",
+        default="0",
+        aliases=("--random-seed",),
+    ),
+)

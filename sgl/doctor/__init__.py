@@ -1,0 +1,1 @@
+"""``sgl doctor``: what can go wrong on this machine, and the one line that mends it."""

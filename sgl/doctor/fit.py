@@ -1,0 +1,181 @@
+"""Whether the model fits: the memory plan of a start, and the cheapest changes when it does not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from msgspec.structs import replace
+
+from sgl.config.arguments import ServeArguments
+from sgl.config.flags_engine import KV_ELEMENT_BYTES
+from sgl.config.hf import HfConfig
+from sgl.config.resolve import CPU_MEMORY_FRACTION
+from sgl.config.sizes import gib
+from sgl.device import probe_cpu
+from sgl.doctor.assume import FLAG as ASSUME_FLAG
+from sgl.doctor.assume import AssumedGpus, assume
+from sgl.doctor.command_line import corrected
+from sgl.doctor.estimate import Rank, estimate
+from sgl.doctor.finding import Datum, Finding
+from sgl.doctor.model.config import serve_another
+from sgl.doctor.subject import Subject
+from sgl.errors import SglError
+from sgl.plan.header import TensorHeader
+from sgl.plan.memory import MemoryPlan
+from sgl.plan.place import cpu_place
+from sgl.plan.remedies import Change, cheapest_changes, fits
+from sgl.preview.build import preview
+from sgl.preview.document import contexts_of
+
+_PLAN: Final = Subject("SGL801", "fit", "memory")
+NO_MODEL: Final = _PLAN.skip("there is no model to plan for")
+_PLACE: Final = Subject("SGL803", "fit", "planned for")
+_HALF: Final = 2
+"""Bytes of an element of a KV cache in bfloat16."""
+_MOST_GPUS: Final = 8
+"""A machine rarely has more; a change may ask for that many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """What came of planning.
+
+    Attributes:
+        findings: In the order of the report.
+        plan: The memory of one rank; None where the model cannot be planned.
+        changes: The cheapest ways to make it fit, each planned again; empty when it fits.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    plan: MemoryPlan | None = None
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is to be planned.
+
+    Attributes:
+        arguments: As they were read.
+        leave_out: Settings, by our names of the flags, that keep it from starting.
+        config: The model's, where it could be read.
+        headers: The stored tensors, where they could be read.
+        gpus: GPUs to plan for in place of this machine's CPU.
+        idle_gpus: Names of GPUs that this machine has.
+    """
+
+    arguments: ServeArguments
+    leave_out: frozenset[str] = frozenset()
+    config: HfConfig | None = None
+    headers: tuple[TensorHeader, ...] | None = None
+    gpus: AssumedGpus | None = None
+    idle_gpus: tuple[str, ...] = ()
+
+
+def check_fit(wanted: Wanted) -> Fit:
+    """Plans the memory as a start does, or estimates it where this version does not serve the model."""
+    arguments = wanted.arguments
+    if "--max-model-len" in wanted.leave_out:  # Beyond the model: planned as it would be without the flag.
+        engine = replace(arguments.config.engine, max_model_len=None)
+        arguments = arguments._replace(config=replace(arguments.config, engine=engine))
+    if wanted.gpus is not None:
+        arguments = assume(arguments, wanted.gpus)
+    result = preview(arguments, place=None if wanted.gpus is None else wanted.gpus.place)
+    if result.plan is None:
+        return Fit(findings=[place_finding(wanted), _without_plan(wanted, arguments, result.problems)])
+    changes = cheapest_changes(result.plan.demand, gpus=_MOST_GPUS)
+    findings = [place_finding(wanted), _verdict(wanted, result.plan, changes), *_changes(wanted, changes)]
+    return Fit(findings=findings, plan=result.plan, changes=changes)
+
+
+def place_finding(wanted: Wanted) -> Finding:
+    """Which memory the plan is about."""
+    if wanted.gpus is not None:
+        size, count = gib(wanted.gpus.place.memory_bytes), wanted.gpus.count
+        what = f"an assumed GPU of {size}" if count == 1 else f"{count} assumed GPUs of {size} each"
+        return _PLACE.ok(f"{what}; this version computes on the CPU", gpus=count)
+    if wanted.idle_gpus:
+        kinds = ", ".join(dict.fromkeys(wanted.idle_gpus))
+        gpu = "GPU" if len(wanted.idle_gpus) == 1 else f"{len(wanted.idle_gpus)} GPUs"
+        detail = f"this machine's CPU; this version does not use its {gpu} ({kinds})"
+        return _PLACE.ok(detail, idle_gpus=list(wanted.idle_gpus))
+    return _PLACE.ok("this machine's CPU")
+
+
+def _verdict(wanted: Wanted, plan: MemoryPlan, changes: tuple[Change, ...]) -> Finding:
+    data = _data(plan)
+    if plan.shortage is not None:
+        return _PLAN.error(plan.shortage.message, _remedy(wanted, changes), **data)
+    if not fits(plan):
+        detail = (
+            f"there is room for {plan.kv_tokens} tokens, less than one request of {plan.demand.max_model_len}: "
+            "longer ones are refused"
+        )
+        return _PLAN.warn(detail, _remedy(wanted, changes), **data)
+    held = plan.weight_bytes + plan.copy_bytes
+    detail = (
+        f"it fits: weights {gib(held)}, KV cache {gib(plan.kv_bytes)} for {plan.kv_tokens} tokens, "
+        f"{gib(plan.free_bytes)} left"
+    )
+    return _PLAN.ok(detail, **data)
+
+
+def _remedy(wanted: Wanted, changes: tuple[Change, ...]) -> str:
+    """The whole command with the cheapest change that this version can do, or with another model."""
+    change = next((change for change in changes if change.available), None)
+    if change is None:
+        return serve_another() if wanted.gpus is None else "--assume-gpu SIZE  # a larger one, or a smaller model"
+    flags = _flags(wanted, change)
+    if wanted.gpus is not None:  # `sgl serve` knows no assumed GPU.
+        return flags
+    return corrected(wanted.arguments.settings, wanted.leave_out, flags)
+
+
+def _flags(wanted: Wanted, change: Change) -> str:
+    """What to type; for more GPUs than were assumed, more of them are."""
+    if wanted.gpus is None:
+        return " ".join(change.flags)
+    ranks = f"{ASSUME_FLAG} {wanted.gpus.size}:{change.plan.demand.tp}"
+    return " ".join(ranks if flag.startswith("--tp ") else flag for flag in change.flags)
+
+
+def _changes(wanted: Wanted, changes: tuple[Change, ...]) -> Iterator[Finding]:
+    for number, change in enumerate(changes, start=1):
+        subject = Subject("SGL802", "fit", f"change {number}")
+        flags = _flags(wanted, change)
+        tokens, room = change.plan.kv_tokens, gib(change.plan.kv_bytes)
+        detail = f"fits, with {room} of KV cache for {tokens} tokens. {change.text}"
+        if change.available:
+            yield dataclasses.replace(subject.ok(detail, flags=flags), remedy=flags)
+        else:
+            yield subject.skip(detail, flags, flags=flags)
+
+
+def _data(plan: MemoryPlan) -> dict[str, Datum]:
+    requests = [f"{context} tokens: {plan.requests_at(context)}" for context in contexts_of(plan)] or ["none"]
+    return {
+        "weight_bytes": plan.weight_bytes + plan.copy_bytes,
+        "kv_bytes": plan.kv_bytes,
+        "kv_tokens": plan.kv_tokens,
+        "free_bytes": plan.free_bytes,
+        "requests": requests,
+    }
+
+
+def _without_plan(wanted: Wanted, arguments: ServeArguments, problems: tuple[SglError, ...]) -> Finding:
+    """An estimate, or why there is none. ``arguments`` are the wanted ones with the place's defaults."""
+    if wanted.config is None or not wanted.headers:
+        why = problems[0].message if problems else "config.json cannot be read"
+        return _PLAN.skip(f"it cannot be planned: {why}")
+    engine = arguments.config.engine
+    asked = arguments.settings.get("--kv-cache-dtype")
+    rank = Rank(
+        place=cpu_place(probe_cpu()) if wanted.gpus is None else wanted.gpus.place,
+        tp=engine.tp_size,
+        fraction=engine.mem_fraction_static or CPU_MEMORY_FRACTION,
+        kv_element_bytes=_HALF if asked is None else KV_ELEMENT_BYTES.get(str(asked.value), _HALF),
+    )
+    return estimate(wanted.headers, wanted.config, rank)

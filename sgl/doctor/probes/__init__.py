@@ -1,0 +1,1 @@
+"""Probes: from what a machine answers to typed facts. They judge nothing."""

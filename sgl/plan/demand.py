@@ -1,0 +1,90 @@
+"""`Demand`: what is to be planned, and the one of decided settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from sgl.config.model import ModelConfig
+from sgl.config.sizes import ELEMENT_BYTES
+from sgl.plan.place import Place
+
+if TYPE_CHECKING:
+    from sgl.config.engine import ResolvedConfig
+
+SMALLEST_POOL: Final = 256
+"""Tokens that a pool must hold to be worth starting with, or one whole request where that is less."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """What is to be planned; every "auto" is decided (`sgl.config.resolve`).
+
+    Attributes:
+        model: The decoder.
+        place: Where each rank lives.
+        tp: Ranks that share the model.
+        element_bytes: Bytes of a weight and of an activation.
+        kv_element_bytes: Bytes of an element of the KV cache.
+        max_model_len: Most tokens of a prompt and its answer together.
+        page_size: Tokens per KV page.
+        chunk: Most tokens computed in one step.
+        running: Most requests computed at once.
+        fraction: Share of the place's memory for weights and KV pool together.
+        max_total_tokens: Tokens of the KV pool, when they were asked for.
+        float16: Two bytes are float16, which a CPU does not pack, and not bfloat16.
+        deterministic: A CPU packs small weights, too.
+    """
+
+    model: ModelConfig
+    place: Place
+    tp: int = 1
+    element_bytes: int
+    kv_element_bytes: int
+    max_model_len: int
+    page_size: int
+    chunk: int
+    running: int
+    fraction: float
+    max_total_tokens: int | None = None
+    float16: bool = False
+    deterministic: bool = False
+
+    @property
+    def useful_pages(self) -> int:
+        """Pages that all running requests take at full context."""
+        return self.running * -(-self.max_model_len // self.page_size)
+
+    @property
+    def fewest_pages(self) -> int:
+        """Pages without which nothing useful can be served."""
+        return -(-min(self.max_model_len, SMALLEST_POOL) // self.page_size)
+
+    def in_bfloat16(self) -> Demand:
+        """The same with weights, activations and the KV cache in bfloat16."""
+        kv_bytes = 2 if self.kv_element_bytes == self.element_bytes else self.kv_element_bytes
+        return replace(self, element_bytes=2, kv_element_bytes=kv_bytes, float16=False)
+
+
+def demand(resolved: ResolvedConfig, model: ModelConfig, place: Place, *, tp: int = 1) -> Demand:
+    """What an engine with these settings takes of ``place``.
+
+    Args:
+        tp: Ranks that share the model; `ResolvedConfig` knows one, which is what this version runs.
+    """
+    element_bytes = ELEMENT_BYTES[resolved.dtype]
+    return Demand(
+        model=model,
+        place=place,
+        tp=tp,
+        element_bytes=element_bytes,
+        kv_element_bytes=element_bytes,
+        max_model_len=resolved.max_model_len,
+        page_size=resolved.page_size,
+        chunk=resolved.chunked_prefill_size,
+        running=resolved.max_running_requests,
+        fraction=resolved.mem_fraction_static,
+        max_total_tokens=resolved.max_total_tokens,
+        float16=resolved.dtype == "float16",
+        deterministic=resolved.deterministic,
+    )

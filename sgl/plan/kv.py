@@ -1,0 +1,87 @@
+"""The KV cache of one rank: bytes per token, of every kind of attention layer.
+
+`kv_layers` describes what the engine allocates. `read_kv_layers` reads the same from the config.json of
+architectures that this version does not serve, for an estimate of what they would need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sgl.config.model import ModelConfig
+
+
+@dataclass(frozen=True, slots=True)
+class HeadsKv:
+    """Keys and values by head (Vaswani et al. 2017; GQA, Ainslie et al. 2023).
+
+    Attributes:
+        heads: KV heads; ranks share them, and each keeps at least one.
+        head_dim: Elements of one head's key, and of its value.
+        window: Last tokens that a query sees, or None for all.
+    """
+
+    heads: int
+    head_dim: int
+    window: int | None = None
+
+    def elements(self, tp: int) -> int:
+        """Elements of one token on one rank."""
+        return 2 * -(-self.heads // tp) * self.head_dim
+
+
+@dataclass(frozen=True, slots=True)
+class LatentKv:
+    """One compressed vector for all heads (multi-head latent attention, DeepSeek-V2): every rank keeps all of it.
+
+    Attributes:
+        width: kv_lora_rank + qk_rope_head_dim.
+    """
+
+    width: int
+    window: None = None
+
+    def elements(self, tp: int) -> int:
+        """Elements of one token on one rank."""
+        return self.width
+
+
+KvLayer = HeadsKv | LatentKv
+
+
+def kv_layers(model: ModelConfig) -> tuple[KvLayer, ...]:
+    """The attention layers of a decoder that sgl serves."""
+    return tuple(HeadsKv(model.num_kv_heads, model.head_dim, window) for window in model.windows)
+
+
+def token_bytes(layers: Iterable[KvLayer], element_bytes: int, tp: int = 1) -> int:
+    """Bytes of one token over all layers on one rank, as the pool allocates them.
+
+    Sliding layers count as whole ones: this version keeps their whole context, because a prefix can be shared only
+    where nothing of it was dropped.
+    """
+    return element_bytes * sum(layer.elements(tp) for layer in layers)
+
+
+def page_bytes(layers: Iterable[KvLayer], page_size: int, element_bytes: int, tp: int = 1) -> int:
+    """Bytes of one page over all layers on one rank."""
+    return page_size * token_bytes(layers, element_bytes, tp)
+
+
+def request_bytes(layers: Iterable[KvLayer], tokens: int, element_bytes: int, tp: int = 1) -> int:
+    """Bytes that attention can still read of a request of ``tokens``: sliding layers count their window only.
+
+    The difference to ``tokens * token_bytes(...)`` is what this version keeps and no later token reads.
+    """
+    return element_bytes * sum(min(tokens, layer.window or tokens) * layer.elements(tp) for layer in layers)
+
+
+def sliding_note(layers: Sequence[KvLayer]) -> str | None:
+    """One sentence on sliding layers for people who read a plan; None where nothing slides."""
+    windows = sorted({layer.window for layer in layers if layer.window is not None})
+    if not windows:
+        return None
+    count = sum(layer.window is not None for layer in layers)
+    width = " or ".join(str(window) for window in windows)
+    return f"{count} of {len(layers)} layers see the last {width} tokens only; this version keeps their whole context."

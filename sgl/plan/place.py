@@ -1,0 +1,40 @@
+"""`Place`: the memory that one rank's weights and KV cache live in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sgl.device import DeviceInfo
+
+PlaceKind = Literal["cpu", "cuda"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A CPU with its memory, or one GPU.
+
+    Attributes:
+        kind: ``cpu`` or ``cuda``.
+        name: For people, e.g. ``NVIDIA H200`` or ``CPU, 16 cores``.
+        memory_bytes: All of its memory (of the control group, where that is less).
+        available_bytes: What can be taken now.
+        instructions: A CPU's flags as in `DeviceInfo`, which decide how it holds weights; empty is AVX-512.
+    """
+
+    kind: PlaceKind
+    name: str
+    memory_bytes: int
+    available_bytes: int
+    instructions: frozenset[str] = frozenset()
+
+
+def cpu_place(device: DeviceInfo) -> Place:
+    """The memory of a machine's CPU."""
+    return Place(
+        kind="cpu",
+        name=f"CPU, {device.cores} cores" if device.cores > 1 else "CPU, 1 core",
+        memory_bytes=device.memory_bytes,
+        available_bytes=device.available_bytes,
+        instructions=device.instructions,
+    )

@@ -1,0 +1,1 @@
+"""Servers that run on this machine: who they are, where they listen, what they log."""

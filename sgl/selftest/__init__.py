@@ -1,0 +1,1 @@
+"""Each kernel on one small case against its plain twin, for ``sgl doctor``."""

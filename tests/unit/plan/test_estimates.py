@@ -1,0 +1,35 @@
+"""Estimates against a real process: never less than it takes, and not many times more."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sgl.plan.estimates import activation_bytes, runtime_bytes
+from tests.unit.plan.checkpoints import write_config
+from tests.unit.plan.demands import demand_of, place
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_real_process_stays_within_the_estimate(dtype: str, tmp_path: Path, root: Path) -> None:
+    shape = {"vocab_size": 32000, "hidden_size": 512, "intermediate_size": 1536, "num_attention_heads": 8}
+    write_config(tmp_path, "llama", **shape)
+    words = [sys.executable, "-m", "tests.unit.plan.peak", str(tmp_path), dtype]
+    finished = subprocess.run(words, cwd=root, capture_output=True, text=True, check=True, timeout=120)
+    found = json.loads(finished.stdout)
+    assert found["peak_bytes"] <= found["planned_bytes"] <= 3 * found["peak_bytes"]
+
+
+def test_what_the_estimates_grow_with() -> None:
+    cpu, gpu = demand_of(place(80)), demand_of(place(80, kind="cuda"))
+    for larger in ({"chunk": 4096}, {"running": 512}, {"max_model_len": 32768}):
+        assert activation_bytes(demand_of(place(80), **larger)) > activation_bytes(cpu)
+    assert runtime_bytes(demand_of(place(80, kind="cuda"), running=512)) > runtime_bytes(gpu)
+    assert runtime_bytes(demand_of(place(80, kind="cuda"), tp=8)) > runtime_bytes(gpu)
+    assert activation_bytes(demand_of(place(80, kind="cuda"), tp=4)) < activation_bytes(gpu)
+    assert runtime_bytes(demand_of(place(80), tp=2)) == runtime_bytes(cpu)

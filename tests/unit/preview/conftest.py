@@ -1,0 +1,7 @@
+"""A Hub on loopback for these tests."""
+
+from __future__ import annotations
+
+from tests.hub_fixtures import environ, hub
+
+__all__ = ["environ", "hub"]
