@@ -31,6 +31,7 @@ _EXIT_CODES: Final = (
     ("130", "interrupted with Ctrl-C"),
 )
 _OTHERS_VARIABLES: Final = (
+    ("OPENAI_BASE_URL, OPENAI_API_KEY", "The server that `sgl chat` talks to when SGL_URL names none, and its key."),
     ("HF_HOME, HF_HUB_CACHE", "Where downloaded models are kept."),
     ("HF_TOKEN", "Key for models that ask for one."),
     ("HF_ENDPOINT", "Address of the hub, for a mirror."),
@@ -44,6 +45,7 @@ _FILES: Final = (
     ("$XDG_CONFIG_HOME/sgl/config.toml", "Settings of `sgl serve` for this user (`~/.config/sgl/config.toml`)."),
     ("$XDG_RUNTIME_DIR/sgl", "One record for each server that runs."),
     ("$XDG_STATE_HOME/sgl/logs", "Logs of background servers (`~/.local/state/sgl/logs`)."),
+    ("$XDG_DATA_HOME/sgl/chat.db", "Chats of `sgl chat` (`~/.local/share/sgl/chat.db`)."),
     ("$HF_HUB_CACHE", "Downloaded models (`~/.cache/huggingface/hub`)."),
     ("completion scripts", "`sgl --install-completion` says where it puts them."),
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from sgl.config.help import fill
 from sgl.config.sizes import gib
+from sgl.plan.kv import kv_layers, sliding_note
 from sgl.plan.memory import MemoryPlan
 from sgl.preview.document import contexts_of
 from sgl.terminal import Style, Terminal
@@ -37,7 +39,9 @@ def plan_lines(plan: MemoryPlan, terminal: Terminal) -> list[str]:
         terminal.style(part.glyphs[glyph] * share, part.style) for part, share in zip(parts, shares, strict=True)
     )
     lines += ["", f"  {bar}", "", *_legend(plan, parts, terminal, glyph), ""]
-    return [*lines, f"  {_requests(plan)}"]
+    lines.append(f"  {_requests(plan)}")
+    note = sliding_note(kv_layers(plan.demand.model))
+    return lines if note is None else [*lines, *fill(note, "  ", max(40, terminal.columns))]
 
 
 def _parts(plan: MemoryPlan) -> list[_Part]:
@@ -60,7 +64,7 @@ def _legend(plan: MemoryPlan, parts: list[_Part], terminal: Terminal, glyph: int
         else "estimated, of CUDA, its graphs and fragments",
     }
     if plan.copy_bytes:
-        notes["weights"] = f"{gib(plan.copy_bytes)} of them packed copies"
+        notes["weights"] = f"{gib(plan.copy_bytes)} of it for packing"
     lines = []
     for part in parts:
         mark = terminal.style(part.glyphs[glyph], part.style)

@@ -25,6 +25,13 @@ class Result(NamedTuple):
     err: str
 
 
+class Keyboard(io.StringIO):
+    """A standard input that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 Chat = Callable[..., Result]
 
 
@@ -261,7 +268,18 @@ def test_a_model_by_its_short_name_and_a_list_that_is_missing(chat: Chat, endpoi
     endpoint.models = None
     chat("-p", "Hi", "-m", "c")
     assert [request["model"] for request in endpoint.requests] == ["a", "owner/b", "c"]
-    assert chat("-p", "Hi").code == 1
+    result = chat("-p", "Hi")
+    assert (result.code, result.err.splitlines()[0]) == (1, f"error: {endpoint.url} does not list its models")
+
+
+def test_a_conversation_needs_a_terminal_on_both_sides(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", Keyboard())
+    assert main(["chat"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.endswith("hint: to ask one question: sgl chat -p 'QUESTION'\n")
 
 
 def test_nobody_runs(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:

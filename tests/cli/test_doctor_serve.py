@@ -50,7 +50,7 @@ fit
 
     █▓▒▚▚░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
 
-    █ weights       12.0 MiB  1.5 MiB of them packed copies
+    █ weights       12.0 MiB  1.5 MiB of it for packing
     ▓ KV cache     192.0 MiB  65536 tokens, 3072 bytes each
     ▒ activations    6.1 MiB  estimated, of one step
     ▚ runtime      384.2 MiB  estimated, of Python and its libraries

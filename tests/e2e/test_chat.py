@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -71,7 +72,9 @@ def test_no_server_can_be_started(environ: dict[str, str]) -> None:
     )
 
 
-def test_one_that_is_kept_is_found_and_never_stopped(environ: dict[str, str]) -> None:
+def test_one_that_is_kept_is_found_and_never_stopped(environ: dict[str, str], tmp_path: Path) -> None:
+    schema = tmp_path / "schema.json"
+    schema.write_text('{"type": "object"}')
     sgl(environ, "chat", "-m", "builtin", "-p", "Hello!", "--keep")
     try:
         (server,) = servers(environ)
@@ -82,8 +85,9 @@ def test_one_that_is_kept_is_found_and_never_stopped(environ: dict[str, str]) ->
         again = json.loads(sgl(environ, "chat", "-c", "-p", "Hello!", "--json", "-m", "builtin").stdout)
         assert again["usage"]["cached_tokens"] > 0
         assert GREETING in talk(environ, "/set temperature=0\nHello!\n")
-        refused = sgl(environ, "chat", "-p", "Hello!", "--schema", "tests/bad_inputs/schema.json")
-        assert refused.returncode == 2
+        refused = sgl(environ, "chat", "-p", "Hello!", "--schema", str(schema))
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "error: the server refuses the request: Unsupported parameter: 'response_format'" in refused.stderr
         assert [each.id for each in servers(environ)] == [server.id]
     finally:
         sgl(environ, "stop", "--all")
@@ -112,6 +116,7 @@ def until(leader: int, ending: bytes | None) -> bytes:
     """Reads until the prompt, or until the program has closed its terminal."""
     shown = b""
     while ending is None or not shown.endswith(ending):
+        assert select.select([leader], [], [], SECONDS)[0], shown
         try:
             piece = os.read(leader, 4096)
         except OSError:  # How Linux says that nobody has the other side open any more.
@@ -158,6 +163,27 @@ def test_ctrl_c_keeps_the_part(environ: dict[str, str], endpoint: FakeOpenAI) ->
     assert (slow.returncode, out, err) == (130, "\n", "")
     listed = json.loads(sgl(environ, "chat", "--list", "--json").stdout)
     assert (listed[0]["title"], listed[0]["last_line"]) == ("Hi", "Hel")
+
+
+def test_ctrl_c_at_a_terminal_stops_the_answer_only(environ: dict[str, str], endpoint: FakeOpenAI) -> None:
+    endpoint.script = [Answer([piece(content="Hel"), *[0.1] * 100, piece("stop")])]
+    leader, follower = pty.openpty()
+    words = ("chat", "--plain", "-n", "--url", endpoint.url)
+    process = begin(environ, *words, stdin=follower, stdout=follower, stderr=follower)
+    os.close(follower)
+    try:
+        until(leader, b"> ")
+        os.write(leader, b"Hi\n")
+        until(leader, b"Hel")
+        process.send_signal(signal.SIGINT)
+        assert b"(stopped; what had come is kept)" in until(leader, b"> ")
+        os.write(leader, b"/quit\n")
+        until(leader, None)
+        assert process.wait(SECONDS) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(leader)
 
 
 def test_killed_while_it_streams_it_loses_nothing_shown(environ: dict[str, str], endpoint: FakeOpenAI) -> None:

@@ -48,7 +48,7 @@ def refused(
         status: HTTP status.
         body: What the server sent with it.
         url: Base address of the API.
-        model: What was asked for.
+        model: What was asked for; empty when the request was for the list of models.
         models: What the server says it has.
         has_key: Whether a key was sent.
         retry_after: The header of that name.
@@ -63,6 +63,9 @@ def refused(
         case 404 if models and model not in models:
             message = f"there is no model {echo(model)} at {url}"
             hint = f"it has: {fit(', '.join(map(one_line, models)), LONGEST_MESSAGE)}"
+        case 404 if not model:
+            message = f"{url} does not list its models"
+            hint = "name one with -m MODEL; --url takes the base address of an OpenAI API"
         case 404:
             message = f"{url} has no chat completions or no model {echo(model)}{quoted}"
             hint = "--url takes the base address of an OpenAI API, such as http://127.0.0.1:30000/v1"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from sgl.env import URL
 from sgl.errors import UsageError, echo
 from sgl.runs.registry import servers
 from sgl.runs.server import Server
@@ -28,7 +29,7 @@ def named_endpoint(url: str | None, key: str | None, environ: Mapping[str, str] 
     Raises:
         UsageError: An address is none.
     """
-    for text, source in ((url, "--url"), (environ.get("SGL_URL"), "SGL_URL")):
+    for text, source in ((url, "--url"), (URL.read(environ), URL.name)):
         if text:
             fallback = environ.get("OPENAI_API_KEY") if source == "--url" else None
             return Endpoint(base_url(text, source), own_key(key, environ) or fallback or None, source)

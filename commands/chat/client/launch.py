@@ -44,7 +44,8 @@ def own_server(
 ) -> Iterator[Server]:
     """Starts a server for ``model`` on a free port, shows its start on standard error, and stops it at the end.
 
-    It is stopped, too, when this process is told to end. Only the server that was started here is ever stopped.
+    It is stopped, too, when this process is told to end, which only the main thread can arrange: call it there.
+    Only the server that was started here is ever stopped.
 
     Args:
         model: As ``sgl serve -m`` takes it.

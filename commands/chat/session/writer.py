@@ -63,10 +63,11 @@ class Writer:
         if not text:
             return
         self._end_thinking()
-        self._out.write(text)
-        self._out.flush()
+        # Noted first: Ctrl-C may come right after the text is out.
         self.wrote = True
         self._ends_with_newline = text.endswith("\n")
+        self._out.write(text)
+        self._out.flush()
 
     def _thought(self, text: str) -> None:
         if not text or not self._reasoning:
@@ -83,6 +84,6 @@ class Writer:
 
     def _end_line(self) -> None:
         if not self._ends_with_newline:
+            self._ends_with_newline = True
             self._out.write("\n")
             self._out.flush()
-            self._ends_with_newline = True

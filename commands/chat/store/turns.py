@@ -95,12 +95,14 @@ class Turns:
 
     def of_message(self, hash: str) -> Turn | None:
         """The request that a message is the reply to."""
-        row = self._database.row("SELECT * FROM turn WHERE tip_hash = ? ORDER BY id DESC LIMIT 1", (hash,))
+        row = self._database.row(
+            "SELECT * FROM turn WHERE tip_hash = ? ORDER BY started DESC, id DESC LIMIT 1", (hash,)
+        )
         return None if row is None else _read(row)
 
     def of_thread(self, thread_id: str) -> list[Turn]:
         """The requests of a conversation, oldest first."""
-        rows = self._database.rows("SELECT * FROM turn WHERE thread_id = ? ORDER BY id", (thread_id,))
+        rows = self._database.rows("SELECT * FROM turn WHERE thread_id = ? ORDER BY started, id", (thread_id,))
         return [_read(row) for row in rows]
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from sgl_cli.chat.client.connect import Wish
+from sgl_cli.chat.client.events import Event, TextDelta
 from sgl_cli.chat.repl.commands import HELP
 from sgl_cli.chat.repl.repl import Repl
 from sgl_cli.chat.session.open import Choice
+from sgl_cli.chat.session.writer import Writer
 from sgl_cli.chat.store.chat_store import ChatStore
 from tests.fake_openai import CUT, Answer, FakeOpenAI, piece, said
 
@@ -79,17 +81,21 @@ def test_ctrl_c_at_the_prompt(talk: Talk) -> None:
 
 
 def test_ctrl_c_stops_an_answer_and_keeps_the_part(
-    talk: Talk, endpoint: FakeOpenAI, store: ChatStore, monkeypatch: pytest.MonkeyPatch
+    talk: Talk, store: ChatStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sgl_cli.chat.session.writer import Writer
+    show = Writer.show
 
-    def show(writer: Writer, event: object) -> None:
-        raise KeyboardInterrupt
+    def interrupted(writer: Writer, event: Event) -> None:
+        show(writer, event)
+        if isinstance(event, TextDelta):
+            raise KeyboardInterrupt
 
-    endpoint.script = [Answer([piece(content="Hel"), 0.2, piece(content="lo"), piece("stop")])]
-    with monkeypatch.context() as patch:
-        patch.setattr(Writer, "show", show)
-        assert "(stopped; what had come is kept)" in talk("Hi")[1]
+    monkeypatch.setattr(Writer, "show", interrupted)
+    out, err = talk("Hi")
+    assert out == "Hello\n"
+    assert "(stopped; what had come is kept)" in err
+    (row,) = store.threads.summaries()
+    assert row.last_line == "Hello"
 
 
 def test_commands_change_what_is_asked(talk: Talk, endpoint: FakeOpenAI) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -162,3 +163,14 @@ def test_the_document_of_a_start_that_fails() -> None:
 def test_the_document_without_a_model() -> None:
     document = preview_document(look("-m no/such"))
     assert (document["model"], document["memory"], document["starts"]) == (None, None, False)
+
+
+def test_a_sliding_window_is_named_because_it_saves_no_memory_yet() -> None:
+    plan = look().plan
+    assert plan is not None
+    assert not [line for line in plan_lines(plan, terminal()) if "layers see" in line]
+    sliding = replace(plan.demand.model, windows=(None, 256, None, 256, None, 256))
+    lines = plan_lines(replace(plan, demand=replace(plan.demand, model=sliding)), terminal())
+    assert " ".join(line.strip() for line in lines[-2:]).endswith(
+        "3 of 6 layers see the last 256 tokens only; this version keeps their whole context."
+    )
