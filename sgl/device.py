@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
+
+from sgl.cgroup import cpu_quota, memory_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,13 @@ class DeviceInfo:
 
 
 def probe_cpu() -> DeviceInfo:
-    """Reads the CPU and memory of this machine (Linux's /proc and cgroup v2; elsewhere what Python knows)."""
+    """Reads the CPU and memory of this machine, as far as its control group lets this process have them.
+
+    Elsewhere than on Linux it is what Python knows.
+    """
     total, available = _memory()
-    limit = _cgroup_limit()
-    if limit is not None and limit < total:
-        available = min(available, limit - _cgroup_usage())
-        total = limit
+    for group in memory_limits(_read):
+        total, available = min(total, group.limit), min(available, group.left)
     return DeviceInfo("cpu", _cores(), total, max(available, 0), _instructions())
 
 
@@ -63,9 +67,10 @@ def cpu_flags(text: str) -> frozenset[str]:
 
 
 def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that can be used at once: of the affinity mask, and no more than the time that the group may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_quota(_read)
+    return cores if quota is None else max(1, min(cores, ceil(quota)))
 
 
 def _memory() -> tuple[int, int]:
@@ -78,17 +83,12 @@ def _memory() -> tuple[int, int]:
     return total, total // 2
 
 
-def _cgroup_limit() -> int | None:
-    path = Path("/sys/fs/cgroup/memory.max")
-    if path.is_file():
-        text = path.read_text().strip()
-        return None if text == "max" else int(text)
-    return None
-
-
-def _cgroup_usage() -> int:
-    path = Path("/sys/fs/cgroup/memory.current")
-    return int(path.read_text()) if path.is_file() else 0
+def _read(path: str) -> str | None:
+    """The text of a file, or None where it cannot be read: not every kernel and container shows all of them."""
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return None
 
 
 def _instructions() -> frozenset[str]:
