@@ -266,8 +266,9 @@ class _Handler(BaseHTTPRequestHandler):
         block = 16 << 10 if fault is not None and fault.drip else 1 << 20
         try:
             for at in range(0, len(body), block):
-                self.wfile.write(body[at : at + block])
+                # Counted first: the reader may have the bytes, and a test look at the count, before the call returns.
                 self.request_seen.sent += len(body[at : at + block])
+                self.wfile.write(body[at : at + block])
                 if fault is not None and fault.drip and self.fake.closing.wait(fault.drip):
                     self.close_connection = True
                     return

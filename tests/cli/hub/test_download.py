@@ -229,7 +229,7 @@ def test_wrong_words(sgl: Sgl) -> None:
 
 
 def test_ctrl_c_says_so_and_the_next_run_goes_on(hub: FakeHub, sgl: Sgl) -> None:
-    hub.fail(f"stories260k/{WEIGHTS}", drip=0.4, times=1)
+    hub.fail(f"stories260k/{WEIGHTS}", drip=0.05, times=1)
     running = process(["download", NAME])
     wait_for(lambda: any(request.sent > 100_000 for request in hub.bodies(WEIGHTS)), 30)
     running.send_signal(signal.SIGINT)
