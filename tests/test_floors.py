@@ -11,7 +11,7 @@ from tests.source import Module, imports, modules
 
 FLOORS: Final = (
     {"_version", "errors"},
-    {"cgroup", "env", "log", "registry", "terminal"},
+    {"cgroup", "columns", "env", "log", "registry", "terminal"},
     {"builtin", "device", "exits"},
     {"config", "protocol"},
     {"plan"},

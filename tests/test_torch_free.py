@@ -12,7 +12,7 @@ import pytest
 from tests.source import modules
 
 TORCH_FREE: Final = {
-    *("_version", "errors", "env", "log", "registry", "exits", "launcher", "builtin", "terminal", "cgroup"),
+    *("_version", "errors", "env", "log", "registry", "exits", "launcher", "builtin", "terminal", "cgroup", "columns"),
     *("config", "protocol", "plan", "ipc", "hub", "tokenizer", "runs", "runtime", "server", "preview", "doctor"),
 }
 HEAVY: Final = ("torch", "transformers", "triton")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sgl.columns import align
 from sgl.config.sizes import gib
-from sgl.hub.columns import align
 from sgl.hub.disk import free_bytes
 from sgl.hub.download import Download
 from sgl.hub.store import part_bytes

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from sgl.columns import align
 from sgl.config.sizes import gib
 from sgl.device import probe_cpu
-from sgl.hub.columns import align
 from sgl.hub.inventory import LocalModel
 from sgl.hub.selection import SINGLE
 from sgl.preview.fit import Fit, judge

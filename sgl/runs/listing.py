@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sgl.columns import align
 from sgl.config.sizes import gib
 from sgl.log import escape
 from sgl.runs.checklist import progress_words
@@ -17,7 +18,6 @@ from sgl.runs.traffic import Traffic, ask_all
 from sgl.terminal import Terminal
 
 HEADINGS: Final = ("ID", "MODEL", "URL", "STATE", "UP", "MEMORY", "REQUESTS", "LOG")
-_GAP: Final = "  "
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +90,9 @@ def look(servers: Sequence[Server], api_key: str | None) -> list[Row]:
 def table(rows: Sequence[Row], terminal: Terminal) -> list[str]:
     """Lines of text. On a terminal that is too narrow the column of logs is left out."""
     cells = [HEADINGS, *(row.cells() for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
-    columns = len(HEADINGS)
-    if terminal.interactive and sum(widths) + len(_GAP) * (columns - 1) > terminal.columns:
-        columns -= 1
-    lines = [
-        _GAP.join(f"{text:<{width}}" for text, width in zip(row[:columns], widths[:columns], strict=True)).rstrip()
-        for row in cells
-    ]
+    lines = align(cells)
+    if terminal.interactive and max(map(len, lines)) > terminal.columns:
+        lines = align([row[:-1] for row in cells])
     heading, *rest = map(terminal.fit, lines)
     return [terminal.style(heading, "bold"), *rest]
 
