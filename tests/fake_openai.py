@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import select
+import socket
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class Answer:
         body: What is sent in place of a stream: JSON, or text as it is.
         headers: Sent along.
         done: Whether ``[DONE]`` ends the stream.
+        wait: Seconds before anything is sent, as in a queue.
     """
 
     pieces: Sequence[Any] = ()
@@ -45,6 +47,7 @@ class Answer:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     done: bool = True
+    wait: float = 0.0
 
 
 def said(*texts: str, reason: str = "stop") -> Answer:
@@ -60,9 +63,12 @@ class FakeOpenAI:
         url: Its base address.
         script: Answers to the coming requests, in their order; the last one stays.
         models: What it lists; None answers 404.
+        pages: Bodies of other addresses by their path.
         key: The key it asks for, if any.
         requests: Bodies of the chat requests.
         keys: The Authorization header of every request.
+        asked: Path and body of every request for one of the pages.
+        left: Set when a client has gone in a silence.
     """
 
     def __init__(self, port: int) -> None:
@@ -72,6 +78,9 @@ class FakeOpenAI:
         self.key: str | None = None
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.pages: dict[str, Any] = {}
+        self.asked: list[tuple[str, Any]] = []
+        self.left = threading.Event()
 
     def next(self) -> Answer:
         """The answer to this request."""
@@ -104,6 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self._allowed():
             return
+        if self._sent_page(None):
+            return
         if self.fake.models is None or self.path != "/v1/models":
             self._send(404, {"detail": "Not Found"})
         else:
@@ -113,8 +124,15 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if not self._allowed():
             return
+        if self._sent_page(body):
+            return
+        if self.path != "/v1/chat/completions":
+            self._send(404, {"detail": "Not Found"})
+            return
         self.fake.requests.append(body)
         answer = self.fake.next()
+        if self._client_left_within(answer.wait):
+            return
         if answer.body is not None or answer.status != 200:
             self._send(answer.status, answer.body, answer.headers)
             return
@@ -131,13 +149,33 @@ class _Handler(BaseHTTPRequestHandler):
             if each is CUT:
                 return
             if isinstance(each, int | float):
-                time.sleep(each)
+                if self._client_left_within(each):
+                    return
                 continue
             line = each if isinstance(each, str) else f"data: {json.dumps(each)}"
             self.wfile.write(f"{line}\n\n".encode())
             self.wfile.flush()
         if answer.done:
             self.wfile.write(b"data: [DONE]\n\n")
+
+    def _client_left_within(self, seconds: float) -> bool:
+        """Waits; a request is whole, so what its connection has to read is its end."""
+        if not seconds or not select.select([self.connection], [], [], seconds)[0]:
+            return False
+        try:
+            gone = self.connection.recv(1, socket.MSG_PEEK) == b""
+        except ConnectionResetError:
+            gone = True
+        if gone:
+            self.fake.left.set()
+        return gone
+
+    def _sent_page(self, body: Any) -> bool:
+        if self.path not in self.fake.pages:
+            return False
+        self.fake.asked.append((self.path, body))
+        self._send(200, self.fake.pages[self.path])
+        return True
 
     def _allowed(self) -> bool:
         key = self.headers.get("authorization")

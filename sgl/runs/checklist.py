@@ -21,13 +21,16 @@ from typing import Final, TextIO, cast
 
 from sgl.config.sizes import gib
 from sgl.log import escape
-from sgl.runs.phase import TITLES, PhaseRecord, current
+from sgl.runs.phase import TITLES, PhaseRecord
+from sgl.runs.phase_lines import State, expectation, part_of, percent, steps
 from sgl.terminal import Mark, Terminal
 
 _INDENT: Final = "  "
 _GAP: Final = "  "
 _ASCII_MARK_COLUMNS: Final[dict[Mark, int]] = {"ok": 4, "error": 3, "run": 3}
 """Columns of a mark in ASCII; one in Unicode."""
+
+_MARKS: Final[dict[State, Mark]] = {"done": "ok", "running": "run", "failed": "error"}
 
 _BARS: Final = (24, 16, 8)
 """Lengths of a bar; the first that there is room for."""
@@ -126,23 +129,18 @@ class Checklist:
 
     def _picture(self, failed: bool, columns: int) -> list[str]:
         now = time.time()
-        known = {record.name for record in self._records}
         titles = [*(record.title for record in self._records), *TITLES.values()]
         width = max(map(len, titles))
-        running = current(self._records)
         room = columns - len(_INDENT) - self._mark_columns - 1 - width - len(_GAP)
         lines = []
-        for record in self._records:
-            mark: Mark = "ok" if record.seconds is not None else "error" if failed and record is running else "run"
-            rest = self._outcome(record) if record.seconds is not None else self._progress(record, now, room)
-            lines.append(self._line(mark, f"{escape(record.title):<{width}}", rest))
-        # A step that is over before it was heard of is not shown as one to come: the order is that of `TITLES`.
-        passed = max((list(TITLES).index(name) for name in known if name in TITLES), default=-1)
-        if not failed:
-            lines += [self._line(None, title, "") for title in list(TITLES.values())[passed + 1 :]]
-        if not failed and self._ready_at is not None and self._ready_at - now >= 1:
-            lines.append(self._line(None, f"about {self._ready_at - now:.0f} s left, by the last start", ""))
-        return lines
+        for step in steps(self._records, failed=failed):
+            if step.record is None:
+                lines.append(self._line(None, step.title, ""))
+                continue
+            rest = self._outcome(step.record) if step.state == "done" else self._progress(step.record, now, room)
+            lines.append(self._line(_MARKS[step.state], f"{step.title:<{width}}", rest))
+        left = "" if failed else expectation(self._ready_at, now)
+        return [*lines, self._line(None, left, "")] if left else lines
 
     def _line(self, mark: Mark | None, title: str, rest: str) -> str:
         terminal = self._terminal
@@ -161,7 +159,7 @@ class Checklist:
         if share is None or record.done is None or record.total is None:
             return _GAP.join(part for part in (escape(record.detail), elapsed) if part)
         # Widths that do not change while the numbers grow, so that nothing jumps.
-        most = [f"{percent(share):>5}", _part_of(record.done, record.total)]
+        most = [f"{percent(share):>5}", part_of(record.done, record.total)]
         speed = f"{'' if rate is None else gib(int(rate)) + '/s':>{_RATE_COLUMNS}}"
         rest = [speed, f"{left:.0f} s left" if left is not None and left >= 1 else ""]
         columns = len(_GAP.join([*most, speed])) + len(_GAP) + _LEFT_COLUMNS
@@ -174,28 +172,6 @@ class Checklist:
         full, empty = ("█", "░") if self._terminal.unicode else ("#", "-")
         filled = int(share * size)
         return full * filled + empty * (size - filled)
-
-
-def _part_of(done: int, total: int) -> str:
-    """``3.9 of 7.5 GiB``, the first number as wide as the second can get."""
-    number, unit = gib(total).split()
-    return f"{done / total * float(number):>{len(number)}.1f} of {number} {unit}"
-
-
-def percent(share: float) -> str:
-    """``43 %``."""
-    return f"{int(share * 100)} %"
-
-
-def progress_words(record: PhaseRecord, now: float) -> str:
-    """How far a step is, in one line: ``load weights, 43 %, 1.2 GiB/s``."""
-    share, rate = record.share, record.rate(now)
-    parts = [record.title]
-    if share is not None:
-        parts.append(percent(share))
-    if rate is not None:
-        parts.append(f"{gib(int(rate))}/s")
-    return ", ".join(parts)
 
 
 def _cut(line: str, columns: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,11 @@ _LARGEST: Final = 1 << 20
 
 def complaint(log: Path) -> list[str]:
     """Its last ``error:`` line and the hints that follow; empty when it had none to say."""
-    lines = _lines(log)
+    return last_complaint(_lines(log))
+
+
+def last_complaint(lines: Sequence[str]) -> list[str]:
+    """Of what a program said on standard error, the last ``error:`` line and the hints that follow."""
     places = [place for place, line in enumerate(lines) if line.startswith(_ERROR)]
     if not places:
         return []

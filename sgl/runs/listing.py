@@ -10,8 +10,8 @@ from typing import Any, Final
 from sgl.columns import align
 from sgl.config.sizes import gib
 from sgl.log import escape
-from sgl.runs.checklist import progress_words
 from sgl.runs.phase import current
+from sgl.runs.phase_lines import progress_words
 from sgl.runs.process import family, resident_bytes
 from sgl.runs.server import Server
 from sgl.runs.traffic import Traffic, ask_all

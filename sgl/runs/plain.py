@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from sgl.config.sizes import gib
-from sgl.runs.checklist import progress_words
 from sgl.runs.phase import PhaseRecord, current
+from sgl.runs.phase_lines import progress_words
 
 SECONDS_BETWEEN: Final = 10.0
 """A step that takes long is heard of this often."""

@@ -113,7 +113,7 @@ class ChatAnswer:
                 }
                 for index, fold in enumerate(self._folds)
             ],
-            "usage": self._frame.usage(),
+            **self._frame.totals(),
         }
 
     def _chunk(

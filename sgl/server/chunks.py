@@ -13,7 +13,7 @@ import msgspec
 from sgl.protocol.messages import EngineInfo
 from sgl.protocol.openai import Generating
 from sgl.runtime.client import FinishReason, Generation
-from sgl.server.usage import Usage, usage_of
+from sgl.server.usage import Timings, Usage, timings_of, usage_of
 
 
 def fingerprint(info: EngineInfo) -> str:
@@ -73,14 +73,16 @@ class ChunkFrame:
         return b"".join((self._prefix, choice, self._counted() if self._request.continuous_usage else self._suffix))
 
     def closing(self) -> bytes:
-        """The chunk without choices that has the final counts; nothing unless it was asked for."""
+        """The chunk without choices that has the final counts and times; nothing unless it was asked for."""
         if not self._request.include_usage:
             return b""
-        return b"%b%b" % (self._prefix, self._counted())
+        return b"%b],%b}\n\n" % (self._prefix, msgspec.json.encode(self.totals())[1:-1])
 
-    def usage(self) -> Usage:
-        """Token counts so far."""
-        return usage_of(self._generations, self._request.choices)
+    def totals(self) -> dict[str, Usage | Timings]:
+        """``usage`` and, where the engine has said it, ``timings`` of the whole answer."""
+        totals: dict[str, Usage | Timings] = {"usage": usage_of(self._generations, self._request.choices)}
+        timings = timings_of(self._generations)
+        return totals if timings is None else {**totals, "timings": timings}
 
     def _counted(self) -> bytes:
-        return b'],"usage":%b}\n\n' % msgspec.json.encode(self.usage())
+        return b'],"usage":%b}\n\n' % msgspec.json.encode(usage_of(self._generations, self._request.choices))

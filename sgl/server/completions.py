@@ -93,7 +93,7 @@ class CompletionAnswer:
         return {
             **self._identity.fields("text_completion"),
             "choices": [_rendered(index, choice.whole) for index, choice in enumerate(self._choices)],
-            "usage": self._frame.usage(),
+            **self._frame.totals(),
         }
 
     def _chunk(self, index: int, piece: _Piece) -> bytes:

@@ -284,7 +284,7 @@ def test_a_conversation_needs_a_terminal_on_both_sides(
 
 def test_nobody_runs(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SGL_URL")
-    monkeypatch.setattr("sgl_cli.chat.client.connect.running_endpoint", lambda *_: None)
+    monkeypatch.setattr("sgl_cli.chat.client.connector.running_endpoint", lambda *_: None)
     result = chat("-p", "Hi")
     assert result.code == 1
     assert result.err.startswith("error: no server is running\n  hint: sgl serve -d starts one;")

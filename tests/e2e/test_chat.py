@@ -21,6 +21,7 @@ from sgl.runs.registry import servers
 from tests.conftest import ROOT
 from tests.e2e.server_process import gone
 from tests.fake_openai import Answer, FakeOpenAI, fake_openai, piece
+from tests.screen import Screen
 
 SGL: Final = [sys.executable, "-m", "sgl_cli"]
 SECONDS: Final = 90.0
@@ -60,15 +61,32 @@ def begin(environ: dict[str, str], *words: str, **streams: Any) -> subprocess.Po
 
 def test_a_server_of_its_own_is_started_and_stopped(environ: dict[str, str]) -> None:
     finished = sgl(environ, "chat", "-m", "builtin", "-p", "Hello!", "-o", "temperature=0")
-    assert (finished.returncode, finished.stdout) == (0, GREETING)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, GREETING, "")
     assert servers(environ) == []
+
+
+def test_its_start_is_shown_at_a_terminal_and_leaves_nothing_there(environ: dict[str, str]) -> None:
+    leader, follower = pty.openpty()
+    process = begin(environ, "chat", "-m", "builtin", "-p", "Hello!", "-o", "temperature=0", stderr=follower)
+    os.close(follower)
+    try:
+        shown = until(leader, None).decode()
+        out, _ = process.communicate(timeout=SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(leader)
+    assert (process.returncode, out) == (0, GREETING)
+    assert "load weights" in shown
+    assert Screen().feed(shown).text() == ""
 
 
 def test_no_server_can_be_started(environ: dict[str, str]) -> None:
     finished = sgl(environ, "chat", "-m", "./no/such/model", "-p", "Hello!")
     assert (finished.returncode, finished.stdout) == (2, "")
-    assert finished.stderr.endswith(
-        "error: no server could be started for './no/such/model'\n  hint: the reason is above\n"
+    assert finished.stderr == (
+        "error: There is no folder ./no/such/model.\n"
+        "  hint: A repository of the Hugging Face Hub is written owner/name.\n"
     )
 
 

@@ -1,74 +1,56 @@
-"""One call from what a person typed to a client and the name of a model: finds a server, or starts one."""
+"""A connection for a front end that waits for it: in the main thread, its progress on standard error."""
 
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING
 
-from .failures import NotAnApi, Refused
-from .find import model_to_ask_for, named_endpoint, nobody, registered_endpoint, running_endpoint
+from .wish import Wish
 
 if TYPE_CHECKING:
     from .http import ChatClient
 
-
-@dataclass(frozen=True)
-class Wish:
-    """What a person said about the server.
-
-    Attributes:
-        url: ``--url``.
-        model: ``-m``.
-        key: ``--api-key``.
-        keep: ``--keep``: a server that is started stays.
-    """
-
-    url: str | None = None
-    model: str | None = None
-    key: str | None = field(default=None, repr=False)
-    keep: bool = False
+__all__ = ["Wish", "connected"]
 
 
 @contextmanager
 def connected(wish: Wish, environ: Mapping[str, str] = os.environ) -> Iterator[tuple[ChatClient, str]]:
-    """Gives a client and the name to ask for.
+    """Gives a client and the name to ask for; see `Connector.connect` for where it looks.
 
-    In this order: ``--url``, ``SGL_URL``, ``OPENAI_BASE_URL``, a server of `sgl ps`, one on a usual port; for a model
-    that none of the servers here has, one is started, and stopped at the end.
+    A person at a terminal sees the steps of a start. A server that was started here is stopped at the end, unless it
+    is to be kept; also when this process is told to end, which only the main thread can arrange: call it there.
 
     Raises:
-        ChatError: There is no server, or it cannot be reached.
+        ChatError: There is no server, it is still starting, or it cannot be reached.
         UsageError: An address is none, or the server leaves it open which model is meant.
     """
-    from .http import ChatClient  # Imports httpx, which listing or exporting chats does not need.
+    # Imported here: listing and exporting chats needs no connection.
+    from .connector import Connector
+    from .start_display import StartDisplay
 
-    with ExitStack() as stack:
-        endpoint = named_endpoint(wish.url, wish.key, environ) or running_endpoint(wish.model, wish.key, environ)
-        if endpoint is None:
-            if wish.model is None:
-                raise nobody()
-            from .launch import own_server  # Only starting one needs it.
-
-            server = stack.enter_context(own_server(wish.model, keep=wish.keep, environ=environ))
-            endpoint = registered_endpoint(server, wish.key, environ)
-            client = stack.enter_context(ChatClient(endpoint))
-            yield client, server.model
-            return
-        client = stack.enter_context(ChatClient(endpoint))
-        yield client, model_to_ask_for(wish.model, _models(client, wish.model), endpoint.url)
+    with _ending_by_exception(), closing(Connector(wish, environ, patient=False)) as connector:
+        with StartDisplay(sys.stderr) as display:
+            found = connector.connect(display.show)
+        yield found.client, found.model
 
 
-def _models(client: ChatClient, model: str | None) -> tuple[str, ...]:
-    """What the server has; an endpoint without a list is asked for the model as it was typed."""
+@contextmanager
+def _ending_by_exception() -> Iterator[None]:
+    """Lets SIGTERM and SIGHUP leave through ``finally`` clauses, as Ctrl-C does."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, leave)
     try:
-        return client.models()
-    except Refused as error:
-        if model is None or error.status not in (404, 405, 501):
-            raise
-    except NotAnApi:
-        if model is None:  # Else the name is known, and the chat may work without a list.
-            raise
-    return ()
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from ..text.thinking import Split, ThinkSplitter
-from .events import Began, Event, Finished, ReasoningDelta, Replaced, TextDelta, ToolCallDelta, Usage
+from .events import (
+    Began,
+    Event,
+    Finished,
+    ReasoningDelta,
+    Replaced,
+    TextDelta,
+    TokenScores,
+    ToolCallDelta,
+    Usage,
+)
 from .failures import failed_in_stream
+from .fields import count_in, duration_in, json_object, object_in, objects_in, text_in
+from .scores import scored_tokens
 
 _REASONING = ("reasoning_content", "reasoning")
 """Names of the field: DeepSeek's and SGLang's, then newer vLLM's and OpenRouter's."""
@@ -58,7 +69,7 @@ class Decoder:
             NotOfTheApi: It is something else.
         """
         content = _object(text)
-        if not _objects(content.get("choices")):
+        if not objects_in(content.get("choices")):
             raise NotOfTheApi("no choices")
         return [*self._chunk(content, "message"), *self._end()]
 
@@ -74,34 +85,35 @@ class Decoder:
         events: list[Event] = []
         if not self._began:
             self._began = True
-            events.append(Began(_text(chunk.get("model"))))
-        for choice in _objects(chunk.get("choices"))[:1]:
+            events.append(Began(text_in(chunk.get("model"))))
+        for choice in objects_in(chunk.get("choices"))[:1]:
             delta = choice.get(key)
             if isinstance(delta, dict):
                 events += self._delta(delta)
+            if tokens := scored_tokens(choice.get("logprobs")):
+                events.append(TokenScores(tokens))
             if isinstance(choice.get("finish_reason"), str):
                 self.ended = True  # Some servers send no [DONE].
                 events += [*self.close(), Finished(choice["finish_reason"])]
         if isinstance(chunk.get("usage"), dict):
-            events.append(_usage(chunk["usage"]))
+            events.append(_usage(chunk, chunk["usage"]))
         return events
 
     def _delta(self, delta: Mapping[str, Any]) -> list[Event]:
         events: list[Event] = []
-        thoughts = next((text for name in _REASONING if (text := _text(delta.get(name)))), "")
+        thoughts = next((text for name in _REASONING if (text := text_in(delta.get(name)))), "")
         if thoughts:
             self._has_field = True
             events.append(ReasoningDelta(thoughts))
-        if text := _text(delta.get("content")):
+        if text := text_in(delta.get("content")):
             if self._has_field:
                 events.append(TextDelta(text))
             else:
                 events += self._split_events(self._splitter.feed(text))
-        for position, call in enumerate(_objects(delta.get("tool_calls"))):
-            function = call.get("function")
-            function = function if isinstance(function, dict) else {}
+        for position, call in enumerate(objects_in(delta.get("tool_calls"))):
+            function = object_in(call.get("function"))
             index = call.get("index")
-            parts = (_text(call.get("id")), _text(function.get("name")), _text(function.get("arguments")))
+            parts = (text_in(call.get("id")), text_in(function.get("name")), text_in(function.get("arguments")))
             events.append(ToolCallDelta(index if type(index) is int else position, *parts))
         return events
 
@@ -112,31 +124,27 @@ class Decoder:
         return [*events, TextDelta(split.text)] if split.text else events
 
 
-def _usage(usage: Mapping[str, Any]) -> Usage:
-    prompt = usage.get("prompt_tokens_details")
-    completion = usage.get("completion_tokens_details")
-    cached = _count(prompt.get("cached_tokens")) if isinstance(prompt, dict) else None
-    reasoning = _count(completion.get("reasoning_tokens")) if isinstance(completion, dict) else None
-    return Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), cached, reasoning)
+def _usage(chunk: Mapping[str, Any], usage: Mapping[str, Any]) -> Usage:
+    cached = count_in(object_in(usage.get("prompt_tokens_details")).get("cached_tokens"))
+    reasoning = count_in(object_in(usage.get("completion_tokens_details")).get("reasoning_tokens"))
+    tokens = (count_in(usage.get("prompt_tokens")), count_in(usage.get("completion_tokens")))
+    return Usage(*tokens, cached, reasoning, _queue_ms(chunk, usage))
 
 
-def _object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise NotOfTheApi(text[:80]) from error
-    if not isinstance(value, dict):
-        raise NotOfTheApi(text[:80])
+def _queue_ms(chunk: Mapping[str, Any], usage: Mapping[str, Any]) -> float | None:
+    """Ours are milliseconds in ``timings``; Groq has seconds in ``usage``, Cerebras in ``time_info``."""
+    ours = duration_in(object_in(chunk.get("timings")).get("queue_ms"))
+    if ours is not None:
+        return ours
+    for place in (usage, object_in(chunk.get("time_info"))):
+        seconds = duration_in(place.get("queue_time"))
+        if seconds is not None:
+            return 1000 * seconds
+    return None
+
+
+def _object(content: str) -> dict[str, Any]:
+    value = json_object(content)
+    if value is None:
+        raise NotOfTheApi(content[:80])
     return value
-
-
-def _objects(value: object) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _count(value: object) -> int | None:
-    return value if type(value) is int and value >= 0 else None

@@ -56,12 +56,35 @@ class ToolCallDelta:
 
 @dataclass(frozen=True)
 class Usage:
-    """The server's counts of tokens; None where it says nothing."""
+    """The server's counts of tokens, and the milliseconds in its queue; None where it says nothing."""
 
     input_tokens: int | None
     output_tokens: int | None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    queue_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class ScoredToken:
+    """A token that was drawn, and how likely it was.
+
+    Attributes:
+        text: The token; of one that is only a part of a character, whatever the server makes of it.
+        logprob: Natural logarithm of its probability, from -9999 to 0.
+        alternatives: The likeliest tokens in its place, as text and logprob, likeliest first; it may be among them.
+    """
+
+    text: str
+    logprob: float
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """More tokens with their probabilities, those of the reasoning included; sent only when asked for."""
+
+    tokens: tuple[ScoredToken, ...]
 
 
 @dataclass(frozen=True)
@@ -71,4 +94,4 @@ class Finished:
     reason: str
 
 
-Event = Began | TextDelta | ReasoningDelta | Replaced | ToolCallDelta | Usage | Finished
+Event = Began | TextDelta | ReasoningDelta | Replaced | ToolCallDelta | TokenScores | Usage | Finished

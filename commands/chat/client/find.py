@@ -20,6 +20,22 @@ USUAL_PORTS: Final = (30000, 8000)
 PROBE_SECONDS: Final = 2.0
 
 
+class NobodyRuns(NoServer):
+    """No server was found, and no model was named to start one for."""
+
+
+class StillStarting(NoServer):
+    """The only fitting server is still starting.
+
+    Attributes:
+        server: Its record.
+    """
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(f"server {server.id} is still starting", hint=f"'sgl logs -f {server.id}' shows it")
+        self.server = server
+
+
 def named_endpoint(url: str | None, key: str | None, environ: Mapping[str, str] = os.environ) -> Endpoint | None:
     """The endpoint that ``--url``, ``SGL_URL`` or ``OPENAI_BASE_URL`` names, in this order; None when none does.
 
@@ -60,7 +76,7 @@ def running_endpoint(
         ports: Where to look for servers that are not of ours.
 
     Raises:
-        NoServer: The only fitting one is still starting.
+        StillStarting: The only fitting one is still starting.
     """
     fitting = [server for server in servers(environ) if model is None or serves(server, model)]
     ready = [server for server in fitting if server.state == "ready" and server.url]
@@ -68,7 +84,7 @@ def running_endpoint(
         return registered_endpoint(ready[-1], key, environ)
     starting = [server for server in fitting if server.state == "starting"]
     if starting:
-        raise NoServer(f"server {starting[-1].id} is still starting", hint=f"'sgl logs -f {starting[-1].id}' shows it")
+        raise StillStarting(starting[-1])
     for port in ports:
         endpoint = Endpoint(f"http://127.0.0.1:{port}{API}", own_key(key, environ), f"port {port}")
         if _answers(endpoint, model):
@@ -81,16 +97,24 @@ def registered_endpoint(server: Server, key: str | None, environ: Mapping[str, s
     return Endpoint(f"{server.url.rstrip('/')}{API}", own_key(key, environ), f"server {server.id}")
 
 
+def record_of(endpoint: Endpoint, environ: Mapping[str, str] = os.environ) -> Server | None:
+    """What the registry says about an endpoint; None when it is not of ours."""
+    for server in servers(environ):
+        if server.url and registered_endpoint(server, None, environ).url == endpoint.url:
+            return server
+    return None
+
+
 def serves(server: Server, model: str) -> bool:
     """Whether a server of ours serves what a person calls ``model``; a repository's name counts without its owner."""
     short = (name.rpartition("/")[2] for name in server.models)
     return model in (server.id, server.model_path, *server.models, *short)
 
 
-def nobody() -> NoServer:
+def nobody() -> NobodyRuns:
     """The error when no server was found, and no model was given to start one for."""
     hint = "sgl serve -d starts one; sgl chat -m MODEL starts one for this chat"
-    return NoServer("no server is running", hint=hint)
+    return NobodyRuns("no server is running", hint=hint)
 
 
 def model_to_ask_for(model: str | None, models: Sequence[str], url: str) -> str:

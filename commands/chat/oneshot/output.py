@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
 from sgl.errors import SglError
 
-from ..client.events import Began, Event, Finished, ReasoningDelta, Replaced, TextDelta, ToolCallDelta, Usage
+from ..client.events import (
+    Began,
+    Event,
+    Finished,
+    ReasoningDelta,
+    Replaced,
+    TextDelta,
+    TokenScores,
+    ToolCallDelta,
+    Usage,
+)
 from ..session.writer import Writer
 from ..text.fences import code_blocks
 from ..text.sanitize import sanitize
@@ -144,7 +155,8 @@ def event_document(event: Event) -> dict[str, Any]:
         ReasoningDelta: "reasoning",
         Replaced: "replace",
         ToolCallDelta: "tool_call",
+        TokenScores: "scores",
         Usage: "usage",
         Finished: "finish",
     }
-    return {"type": names[type(event)], **vars(event)}
+    return {"type": names[type(event)], **asdict(event)}

@@ -10,6 +10,7 @@ from typing import Final
 
 from sgl.errors import UsageError
 
+from ..files import PICTURE_HINT, decoded, read_text
 from ..images import image_from_bytes, read_image
 from ..store.chat_store import ChatStore
 from ..store.parts import Image, Part, Text
@@ -49,7 +50,7 @@ class Question:
         texts = [self.prompt] if self.prompt else []
         texts += [_quoted(name, piped) for name in self.files]
         if piped and not taken:
-            text = _decoded(piped, "standard input").strip("\n")
+            text = decoded(piped, "standard input", hint=PICTURE_HINT).strip("\n")
             texts += [text] if text.strip() else []
         if not any(text.strip() for text in texts):
             raise UsageError("there is nothing to ask", hint="sgl chat -p 'QUESTION', or pipe one in")
@@ -66,23 +67,9 @@ def read_pipe() -> bytes | None:
     return None if sys.stdin.isatty() else sys.stdin.buffer.read()
 
 
-def read_text(path: Path) -> str:
-    """A text file.
-
-    Raises:
-        UsageError: It cannot be read, or is not text.
-    """
-    try:
-        data = path.expanduser().read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{one_line(str(path))} cannot be read: {reason}") from error
-    return _decoded(data, one_line(str(path)))
-
-
 def _quoted(name: str, piped: bytes | None) -> str:
     """A file as Markdown: its name, and a fence that nothing in it can close."""
-    text = _decoded(piped or b"", "standard input") if name == PIPE else read_text(Path(name))
+    text = decoded(piped or b"", "standard input", hint=PICTURE_HINT) if name == PIPE else read_text(Path(name))
     title = "standard input" if name == PIPE else one_line(name)
     longest, run = 0, 0
     for letter in text:
@@ -91,13 +78,3 @@ def _quoted(name: str, piped: bytes | None) -> str:
     fence = "`" * max(3, longest + 1)
     body = text if text.endswith("\n") or not text else text + "\n"
     return f"{title}:\n{fence}\n{body}{fence}"
-
-
-def _decoded(data: bytes, name: str) -> str:
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{name} is not text in UTF-8", hint="pictures are given with -a") from error
-    if "\0" in text:
-        raise UsageError(f"{name} is not text", hint="pictures are given with -a")
-    return text

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from sgl.errors import SglError, UsageError, echo
+from sgl.errors import SglError
 from sgl.exits import INTERRUPTED
 
 from ..client.connect import Wish, connected
 from ..session.open import Choice, open_session
+from ..session.schema import response_format
 from ..session.session import Session
 from ..store.chat_store import ChatStore
 from ..store.parts import Part
 from .output import Form, Output, output_for
-from .prompt import Question, read_pipe, read_text
+from .prompt import Question, read_pipe
 from .summary import document, stats_line
 
 TRUNCATED: Final = 3
@@ -92,21 +92,6 @@ class Oneshot:
             print("the answer was cut off at its longest length", file=sys.stderr)
             return TRUNCATED
         return 0
-
-
-def response_format(path: Path) -> dict[str, Any]:
-    """The request's field for an answer after the JSON schema in a file.
-
-    Raises:
-        UsageError: The file cannot be read, or holds no schema.
-    """
-    try:
-        schema = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{echo(str(path))} is not JSON: {error}") from error
-    if not isinstance(schema, dict):
-        raise UsageError(f"{echo(str(path))} holds no JSON schema: that is an object")
-    return {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}}
 
 
 def _receive(session: Session, parts: tuple[Part, ...], output: Output) -> bool:

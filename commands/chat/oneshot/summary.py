@@ -43,6 +43,7 @@ def document(session: Session, reply: Reply, thread_id: str | None) -> dict[str,
             "reasoning_tokens": usage.reasoning_tokens if usage else None,
         },
         "timings": {
+            "queue_ms": usage.queue_ms if usage else None,
             "ttft_ms": _milliseconds(reply.ttft),
             "reasoning_ms": _milliseconds(reply.reasoning_seconds),
             "total_ms": _milliseconds(reply.seconds),

@@ -12,7 +12,7 @@ from sgl.errors import UsageError, echo
 
 from ..client.events import Event
 from ..client.find import model_to_ask_for
-from ..oneshot.prompt import read_text
+from ..files import read_text
 from ..oneshot.summary import stats_line
 from ..session.options import read_options
 from ..session.session import Session

@@ -39,7 +39,13 @@ class Choice:
 
 
 def open_session(store: ChatStore, client: ChatClient, model: str, choice: Choice) -> Session:
-    """The session that was asked for; its options and its system prompt are kept with the conversation.
+    """The session that was asked for; otherwise as `open_thread`."""
+    thread = open_thread(store, choice)
+    return Session(store, client, model, thread.id, thread.settings)
+
+
+def open_thread(store: ChatStore, choice: Choice) -> Thread:
+    """The conversation that was asked for; its options and its system prompt are kept with it.
 
     Raises:
         UsageError: There is no conversation to go on with.
@@ -47,11 +53,11 @@ def open_session(store: ChatStore, client: ChatClient, model: str, choice: Choic
     """
     thread = _thread(store, choice)
     if choice.system is not None and choice.system != thread.system:
-        store.threads.set_system(thread.id, choice.system)
+        thread = store.threads.set_system(thread.id, choice.system)
     options = {**thread.settings, **choice.options}
     if options != thread.settings:
-        store.threads.set_settings(thread.id, options)
-    return Session(store, client, model, thread.id, options)
+        thread = store.threads.set_settings(thread.id, options)
+    return thread
 
 
 def _thread(store: ChatStore, choice: Choice) -> Thread:

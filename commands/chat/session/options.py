@@ -28,6 +28,7 @@ OPTIONS: Final[Mapping[str, Kind]] = {
     "repetition_penalty": "number",
     "ignore_eos": "switch",
     "reasoning_effort": "text",
+    "thinking_budget": "integer",
     "chat_template_kwargs": "json",
 }
 """What may be set, by its name in the request."""

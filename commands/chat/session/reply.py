@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ..client.events import Began, Event, Finished, ReasoningDelta, Replaced, TextDelta, ToolCallDelta, Usage
+from ..client.events import (
+    Began,
+    Event,
+    Finished,
+    ReasoningDelta,
+    Replaced,
+    ScoredToken,
+    TextDelta,
+    TokenScores,
+    ToolCallDelta,
+    Usage,
+)
 from ..store.parts import Part, Parts, Reasoning, Text, ToolCall
 from ..store.turns import Figures
 
@@ -27,10 +38,14 @@ class Reply:
         model: Who answers, by the server's word; else who was asked.
         usage: The server's counts; None when it sends none.
         finish_reason: Why it ended; empty before.
+        before: What the answer that this one goes on with had said; empty for an answer of its own.
+        scores: The tokens with their probabilities, when they were asked for.
     """
 
-    def __init__(self, model: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, model: str, clock: Callable[[], float] = time.monotonic, *, before: Sequence[Part] = ()) -> None:
         self.model = model
+        self.before: Parts = tuple(before)
+        self.scores: list[ScoredToken] = []
         self.usage: Usage | None = None
         self.finish_reason = ""
         self._clock = clock
@@ -45,7 +60,7 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The answer so far, as the model wrote it."""
+        """The answer so far, as the model wrote it; without what was there before."""
         return "".join(self._text)
 
     @property
@@ -55,14 +70,20 @@ class Reply:
 
     @property
     def parts(self) -> Parts:
-        """What is kept of it."""
+        """What is kept of it, with what was there before; nothing as long as nothing came."""
+        parts = self._new_parts()
+        if parts and self.before and isinstance(parts[0], Text) and isinstance(self.before[-1], Text):
+            return (*self.before[:-1], Text(self.before[-1].text + parts[0].text), *parts[1:])
+        return (*self.before, *parts) if parts else ()
+
+    def _new_parts(self) -> list[Part]:
         parts: list[Part] = []
         if self._reasoning:
             tokens = self.usage.reasoning_tokens if self.usage else None
             parts.append(Reasoning(self.reasoning, self.reasoning_seconds, tokens))
         if self._text:
             parts.append(Text(self.text))
-        return (*parts, *self.tool_calls)
+        return [*parts, *self.tool_calls]
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
@@ -92,6 +113,8 @@ class Reply:
                 call = self._calls.setdefault(index, _Call())
                 call.id, call.name = call.id or id, call.name or name
                 call.arguments.append(arguments)
+            case TokenScores(tokens):
+                self.scores += tokens
             case Usage():
                 self.usage = event
             case Finished(reason):
@@ -143,6 +166,7 @@ class Reply:
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
             cached_tokens=usage.cached_tokens,
+            queue_ms=usage.queue_ms,
         )
 
     def _came(self) -> None:

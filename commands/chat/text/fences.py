@@ -38,6 +38,7 @@ class CodeBlock:
         start: Where its first line begins in the whole text.
         end: Where the line after its closing fence begins.
         closed: Whether the closing fence is there; an answer that was cut off may lack it.
+        nested: Whether it stands inside a list or a quote.
     """
 
     language: str
@@ -45,6 +46,7 @@ class CodeBlock:
     start: int
     end: int
     closed: bool
+    nested: bool = False
 
 
 class MarkdownBlocks:
@@ -63,6 +65,7 @@ class MarkdownBlocks:
         self._containers: list[Container] = []
         self._fence: CodeFence | None = None
         self._fence_start = 0
+        self._fence_depth = 0
         self._code: list[str] = []
         self._html_end: str | None = None  # What ends the open HTML block; empty for a blank line.
         self._paragraph = False
@@ -142,7 +145,8 @@ class MarkdownBlocks:
 
     def _block(self, end: int, *, closed: bool) -> CodeBlock:
         language = self._fence.language if self._fence else ""
-        return CodeBlock(language, "".join(self._code), self._fence_start, end, closed)
+        nested = self._fence_depth > 0
+        return CodeBlock(language, "".join(self._code), self._fence_start, end, closed, nested)
 
     def _html_line(self, rest: str) -> None:
         if self._html_end and self._html_end in rest.lower():
@@ -199,6 +203,7 @@ class MarkdownBlocks:
         fence = code_fence(rest)
         if fence is not None:
             self._fence, self._fence_start, self._paragraph = fence, self._offset, False
+            self._fence_depth = len(self._containers)
             return
         ending = html_block_end(rest, in_paragraph=self._paragraph)
         if ending is not None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from sgl.runs.checklist import Checklist, percent, progress_words
+from sgl.runs.checklist import Checklist
 from sgl.runs.phase import PhaseRecord
 from sgl.terminal import Terminal
 from tests.screen import Screen
@@ -167,9 +167,3 @@ def test_what_the_last_start_says_of_this_one() -> None:
     assert "about 12 s left, by the last start" in Screen().feed(tty.written).text()
     checklist.show([ENGINE], time.time() - 1)
     assert "last start" not in Screen().feed(tty.written).text()
-
-
-def test_progress_in_words() -> None:
-    assert progress_words(loading(2 * GIB, 100.0), 101.0) == "load weights, 25 %, 2.0 GiB/s"
-    assert progress_words(PhaseRecord("warm_up", "", 100.0), 101.0) == "warm up"
-    assert (percent(0.999), percent(1.0)) == ("99 %", "100 %")

@@ -32,6 +32,15 @@ async def test_whole_answer_has_openais_shape() -> None:
             "total_tokens": prompt + 3,
             "prompt_tokens_details": {"cached_tokens": 0},
         }
+        assert body["timings"] == {"queue_ms": 1.0, "prompt_ms": 2.0, "predicted_ms": 3.0}
+
+
+async def test_where_the_time_went_is_left_out_when_the_engine_was_not_asked_to_the_end() -> None:
+    async with serving() as server:
+        text = (await server.chat()).json()["choices"][0]["message"]["content"]
+        body = (await server.chat(stop=text[3:6])).json()
+        assert body["choices"][0]["finish_reason"] == "stop"
+        assert "timings" not in body
 
 
 async def test_prompt_is_the_rendered_template() -> None:
@@ -83,6 +92,8 @@ async def test_usage_chunk_comes_only_when_asked_and_is_null_before() -> None:
         assert usage["choices"] == []
         assert usage["usage"]["completion_tokens"] == 8
         assert all(event["usage"] is None for event in events)
+        assert usage["timings"] == {"queue_ms": 1.0, "prompt_ms": 2.0, "predicted_ms": 3.0}
+        assert all("timings" not in event for event in events)
 
 
 async def test_continuous_usage_counts_up() -> None:

@@ -91,6 +91,8 @@ async def test_usage_chunk_comes_only_when_asked() -> None:
         assert all(event["usage"] is None for event in events)
         assert usage["choices"] == []
         assert usage["usage"]["total_tokens"] == usage["usage"]["prompt_tokens"] + 8
+        times = {"queue_ms": 1.0, "prompt_ms": 2.0, "predicted_ms": 3.0}
+        assert usage["timings"] == (await server.complete(["one", "two"])).json()["timings"] == times
 
 
 async def test_continuous_usage_is_exact_on_the_last_chunk_with_text() -> None:

@@ -1,0 +1,75 @@
+"""Every key of the chat: one row each, which the bindings, the help and ``/keys`` are made of.
+
+A row's id is what the keymap of a profile names. Ctrl+I is Tab and Ctrl+M is Enter on many terminals: never bound.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from textual.binding import Binding, BindingType
+
+
+class Key(NamedTuple):
+    """One action that has a key.
+
+    Attributes:
+        id: Its name in a keymap.
+        keys: As Textual writes them, separated by commas.
+        action: What it runs.
+        text: What it does, for people.
+        shown: Whether the line at the bottom names it.
+    """
+
+    id: str
+    keys: str
+    action: str
+    text: str
+    shown: bool = False
+
+
+SCREEN: Final = (
+    Key("stop", "escape", "step_back", "Stop the answer, or go back to the composer", shown=True),
+    Key("interrupt", "ctrl+c", "interrupt", "Copy what is selected, else stop; twice: quit"),
+    Key("quit", "ctrl+d", "leave", "Quit, when nothing is typed"),
+    Key("new", "ctrl+n", "new_chat", "New chat", shown=True),
+    Key("sessions", "ctrl+b", "toggle_sessions", "Chats", shown=True),
+    Key("options", "ctrl+o", "toggle_options", "System prompt and options"),
+    Key("find", "ctrl+f", "find", "Find in this chat"),
+    Key("history", "ctrl+r", "search_history", "Search what was typed before"),
+    Key("editor", "ctrl+g", "open_editor", "Write in $EDITOR"),
+    Key("previous", "alt+up", "move_cursor(-1)", "Message above"),
+    Key("next", "alt+down", "move_cursor(1)", "Message below"),
+    Key("thinking", "ctrl+t", "turn_thinking", "Reasoning: folded, shown, hidden"),
+    Key("logprobs", "ctrl+l", "toggle_logprobs", "Tokens by their probability"),
+    Key("export", "ctrl+e", "export", "Export this chat"),
+    Key("screenshot", "ctrl+s", "save_picture", "Save a picture of the screen (SVG)"),
+    Key("help", "f1", "help", "Keys and commands", shown=True),
+    Key("end", "ctrl+end", "jump_to_end", "Jump to the end"),
+)
+"""They work wherever the focus is."""
+
+MESSAGE: Final = (
+    Key("edit", "e", "choose('edit')", "Edit the question", shown=True),
+    Key("regenerate", "r", "choose('regenerate')", "Answer once more", shown=True),
+    Key("continue", "c", "choose('continue')", "Go on with the answer"),
+    Key("fork", "f", "choose('fork')", "Fork: a new chat from here", shown=True),
+    Key("copy", "y", "choose('copy')", "Copy the code, else the message"),
+    Key("copy-all", "Y", "choose('copy_all')", "Copy the whole message"),
+    Key("delete", "delete", "choose('delete')", "Delete the message and what follows"),
+    Key("older", "less_than_sign", "choose('older')", "The branch before"),
+    Key("newer", "greater_than_sign", "choose('newer')", "The branch after"),
+    Key("fold", "enter,space", "choose('fold')", "Fold or unfold the reasoning"),
+    Key("question-help", "question_mark", "choose('help')", "Keys and commands"),
+)
+"""They work on the message that has the focus."""
+
+
+def bindings(keys: tuple[Key, ...], *, priority: bool = False) -> list[BindingType]:
+    """Textual's form.
+
+    Args:
+        keys: Rows.
+        priority: Whether they come before those of the widget with the focus.
+    """
+    return [Binding(row.keys, row.action, row.text, show=row.shown, id=row.id, priority=priority) for row in keys]

@@ -1,0 +1,82 @@
+"""Starts the full-screen chat."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sgl.terminal import Terminal
+
+from ..client.connector import Connector
+from ..client.wish import Wish
+from ..profile.profile import Profile
+from ..profile.profiles import Profiles
+from ..session.open import Choice, open_thread
+from ..store.chat_store import ChatStore
+from .app import ChatApp
+from .look import ASCII, UNICODE
+from .setup import Setup
+
+COMPARED: Final = "compared"
+"""The label of conversations that were had side by side."""
+
+
+@dataclass(frozen=True)
+class FullScreen:
+    """A chat on the whole screen.
+
+    Attributes:
+        wishes: Whom to ask: one, or two side by side.
+        choice: In which conversation.
+        stream: Whether answers are asked for in pieces.
+        show_reasoning: Whether ``-R`` was not given.
+    """
+
+    wishes: Sequence[Wish]
+    choice: Choice
+    stream: bool = True
+    show_reasoning: bool = True
+
+    def run(self, store: ChatStore, environ: Mapping[str, str] = os.environ) -> int:
+        """Chats until the person leaves; returns the exit code.
+
+        Raises:
+            SglError: The profile is wrong, or there is no such conversation.
+        """
+        app = ChatApp(self.setup(store, environ))
+        code = app.run()
+        return code or app.return_code or 0
+
+    def setup(self, store: ChatStore, environ: Mapping[str, str] = os.environ) -> Setup:
+        """Decides everything that can be decided before the first frame."""
+        profiles = Profiles(environ)
+        profile = profiles.load()
+        if not self.show_reasoning:
+            profile = replace(profile, thinking="hidden")
+        return Setup(
+            store=store,
+            thread_ids=self._threads(store, profile),
+            connector=lambda index: Connector(self.wishes[index], environ),
+            profiles=profiles,
+            profile=profile,
+            marks=UNICODE if Terminal(sys.stdout, environ).unicode else ASCII,
+            environ=environ,
+            stream=self.stream,
+        )
+
+    def _threads(self, store: ChatStore, profile: Profile) -> tuple[str, ...]:
+        """The conversation of each pane. With two models the second goes on with a fork."""
+        choice = self.choice
+        if choice.is_new:
+            system = profile.system if choice.system is None else choice.system
+            choice = replace(choice, system=system, options={**profile.options, **choice.options})
+        first = open_thread(store, choice)
+        if len(self.wishes) == 1:
+            return (first.id,)
+        second = open_thread(store, choice) if choice.is_new else store.threads.fork(first.id)
+        for thread in (first, second):
+            store.threads.tag(thread.id, [*thread.tags, COMPARED])
+        return (first.id, second.id)
