@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -16,7 +17,7 @@ import typer
 from sgl.errors import UsageError
 
 if TYPE_CHECKING:
-    from .client.connect import Wish
+    from .client.wish import Wish
     from .oneshot.output import Form
     from .session.open import Choice
     from .store.chat_store import ChatStore
@@ -33,6 +34,7 @@ class ExportFormat(str, Enum):
     html = "html"
 
 
+MOST_SIDE_BY_SIDE: Final = 2
 _NO_QUESTION: Final = "a conversation needs a terminal for its input and its output"
 
 
@@ -53,9 +55,14 @@ def chat(
         list[str] | None,
         typer.Option("-o", "--option", metavar="KEY=VALUE", help="Such as temperature=0.2. May be repeated."),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("-m", "--model", metavar="MODEL", help="Talk to this model; it is served here if nobody does."),
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-m",
+            "--model",
+            metavar="MODEL",
+            help="Talk to this model; it is served here if nobody does. Given twice, two answer side by side.",
+        ),
     ] = None,
     url: Annotated[
         str | None,
@@ -109,17 +116,18 @@ def chat(
 ) -> int:
     """Chat with a model.
 
-    At a terminal it is a conversation. With -p, or with text piped in, it prints one answer and ends: the answer goes
-    to standard output, all else to standard error. It finds the server that runs here, or talks to any other.
+    At a terminal it is a conversation on the whole screen; F1 shows its keys. With -p, or with text piped in, it
+    prints one answer and ends: the answer goes to standard output, all else to standard error. It finds the server
+    that runs here, or talks to any other.
     """
-    from .client.connect import Wish  # From here on a chat really runs; help and wrong flags have been answered.
+    from .client.wish import Wish  # From here on a chat really runs; help and wrong flags have been answered.
     from .session.open import Choice
     from .session.options import read_options
 
     _one_of({"--json": as_json, "--jsonl": as_jsonl, "-x": first_code, "--xl": last_code})
     _one_of({"-c": latest, "--session": session, "-n": no_save and (latest or bool(session))})
     _one_of({"--list": list_chats, "--export": export, "--import": import_file, "--delete": delete})
-    wish = Wish(url, model, api_key, keep)
+    wishes = [Wish(url, model, api_key, keep) for model in models or (None,)]
     choice = Choice(latest, session, system, read_options(options or ()))
     managing = list_chats or export is not None or import_file is not None or delete is not None
     with _store(db, no_save) as store:
@@ -127,13 +135,13 @@ def chat(
             return _manage(store, list_chats, as_json, export, export_format, import_file, delete)
         if prompt is None and not files and not pictures and sys.stdin.isatty():
             form = _form(as_json, as_jsonl, first_code, last_code)
-            return _converse(store, wish, choice, form, not hide_reasoning, stats, not no_stream)
+            return _converse(store, wishes, choice, form, plain, not hide_reasoning, stats, not no_stream)
         from .oneshot.prompt import Question
         from .oneshot.run import Oneshot
 
         return Oneshot(
             Question(prompt, files or (), pictures or ()),
-            wish,
+            _only(wishes),
             choice,
             form=_form(as_json, as_jsonl, first_code, last_code),
             reasoning=sys.stdout.isatty() and not hide_reasoning,
@@ -154,13 +162,37 @@ def _store(db: Path | None, no_save: bool) -> ChatStore:
 
 
 def _converse(
-    store: ChatStore, wish: Wish, choice: Choice, form: Form, reasoning: bool, stats: bool, stream: bool
+    store: ChatStore,
+    wishes: Sequence[Wish],
+    choice: Choice,
+    form: Form,
+    plain: bool,
+    reasoning: bool,
+    stats: bool,
+    stream: bool,
 ) -> int:
-    from .repl.repl import Repl
-
     if form != "text" or not sys.stdout.isatty():
         raise UsageError(_NO_QUESTION, hint="to ask one question: sgl chat -p 'QUESTION'")
-    return Repl(wish, choice, reasoning=reasoning, stats=stats, stream=stream).run(store)
+    if plain or os.environ.get("TERM") == "dumb":
+        from .repl.repl import Repl
+
+        return Repl(_only(wishes), choice, reasoning=reasoning, stats=stats, stream=stream).run(store)
+    if len(wishes) > MOST_SIDE_BY_SIDE:
+        raise UsageError(f"at most {MOST_SIDE_BY_SIDE} models answer side by side", hint="leave out one -m")
+    from .tui.run import FullScreen
+
+    return FullScreen(wishes, choice, stream=stream, show_reasoning=reasoning).run(store)
+
+
+def _only(wishes: Sequence[Wish]) -> Wish:
+    """The one server of a chat without a screen.
+
+    Raises:
+        UsageError: More than one model is named.
+    """
+    if len(wishes) > 1:
+        raise UsageError("models answer side by side on the whole screen only", hint="give -m once, or leave out -p")
+    return wishes[0]
 
 
 def _manage(
