@@ -18,22 +18,22 @@ class Key(NamedTuple):
         keys: As Textual writes them, separated by commas.
         action: What it runs.
         text: What it does, for people.
-        shown: Whether the line at the bottom names it.
+        label: What the line at the bottom calls it; empty for a key that is not there.
     """
 
     id: str
     keys: str
     action: str
     text: str
-    shown: bool = False
+    label: str = ""
 
 
 SCREEN: Final = (
-    Key("stop", "escape", "step_back", "Stop the answer, or go back to the composer", shown=True),
+    Key("stop", "escape", "step_back", "Stop the answer, or go back to the composer", label="Stop"),
     Key("interrupt", "ctrl+c", "interrupt", "Copy what is selected, else stop; twice: quit"),
     Key("quit", "ctrl+d", "leave", "Quit, when nothing is typed"),
-    Key("new", "ctrl+n", "new_chat", "New chat", shown=True),
-    Key("sessions", "ctrl+b", "toggle_sessions", "Chats", shown=True),
+    Key("new", "ctrl+n", "new_chat", "New chat", label="New"),
+    Key("sessions", "ctrl+b", "toggle_sessions", "Chats", label="Chats"),
     Key("options", "ctrl+o", "toggle_options", "System prompt and options"),
     Key("find", "ctrl+f", "find", "Find in this chat"),
     Key("history", "ctrl+r", "search_history", "Search what was typed before"),
@@ -44,16 +44,16 @@ SCREEN: Final = (
     Key("logprobs", "ctrl+l", "toggle_logprobs", "Tokens by their probability"),
     Key("export", "ctrl+e", "export", "Export this chat"),
     Key("screenshot", "ctrl+s", "save_picture", "Save a picture of the screen (SVG)"),
-    Key("help", "f1", "help", "Keys and commands", shown=True),
+    Key("help", "f1", "help", "Keys and commands", label="Help"),
     Key("end", "ctrl+end", "jump_to_end", "Jump to the end"),
 )
 """They work wherever the focus is."""
 
 MESSAGE: Final = (
-    Key("edit", "e", "choose('edit')", "Edit the question", shown=True),
-    Key("regenerate", "r", "choose('regenerate')", "Answer once more", shown=True),
+    Key("edit", "e", "choose('edit')", "Edit the question", label="Edit"),
+    Key("regenerate", "r", "choose('regenerate')", "Answer once more", label="Again"),
     Key("continue", "c", "choose('continue')", "Go on with the answer"),
-    Key("fork", "f", "choose('fork')", "Fork: a new chat from here", shown=True),
+    Key("fork", "f", "choose('fork')", "Fork: a new chat from here", label="Fork"),
     Key("copy", "y", "choose('copy')", "Copy the code, else the message"),
     Key("copy-all", "Y", "choose('copy_all')", "Copy the whole message"),
     Key("delete", "delete", "choose('delete')", "Delete the message and what follows"),
@@ -72,4 +72,15 @@ def bindings(keys: tuple[Key, ...], *, priority: bool = False) -> list[BindingTy
         keys: Rows.
         priority: Whether they come before those of the widget with the focus.
     """
-    return [Binding(row.keys, row.action, row.text, show=row.shown, id=row.id, priority=priority) for row in keys]
+    return [
+        Binding(
+            row.keys,
+            row.action,
+            row.label or row.text,
+            show=bool(row.label),
+            tooltip=row.text,
+            id=row.id,
+            priority=priority,
+        )
+        for row in keys
+    ]

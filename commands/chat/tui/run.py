@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -47,7 +48,8 @@ class FullScreen:
             SglError: The profile is wrong, or there is no such conversation.
         """
         app = ChatApp(self.setup(store, environ))
-        code = app.run()
+        with _errors_to_the_terminal():
+            code = app.run()
         return code or app.return_code or 0
 
     def setup(self, store: ChatStore, environ: Mapping[str, str] = os.environ) -> Setup:
@@ -80,3 +82,18 @@ class FullScreen:
         for thread in (first, second):
             store.threads.tag(thread.id, [*thread.tags, COMPARED])
         return (first.id, second.id)
+
+
+@contextmanager
+def _errors_to_the_terminal() -> Iterator[None]:
+    """Textual draws on standard error: where that was sent elsewhere, it is the terminal's for the time being."""
+    if sys.stderr.isatty():
+        yield
+        return
+    kept = os.dup(2)
+    os.dup2(1, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
