@@ -15,6 +15,9 @@ from typing import Any
 CUT = object()
 """In a script: the connection is closed here."""
 
+GATE_SECONDS = 0.005
+"""How often a closed gate is looked at."""
+
 
 def piece(finish_reason: str | None = None, **delta: Any) -> dict[str, Any]:
     """One chunk of a stream with one choice."""
@@ -34,7 +37,8 @@ class Answer:
     """One answer.
 
     Attributes:
-        pieces: Chunks of a stream; a number is a pause in seconds, a string a raw line, `CUT` the end of it all.
+        pieces: Chunks of a stream; a number is a pause in seconds, an event one that lasts until it is set, a string
+            a raw line, `CUT` the end of it all.
         status: HTTP status; with one other than 200 the body is sent as it is.
         body: What is sent in place of a stream: JSON, or text as it is.
         headers: Sent along.
@@ -88,9 +92,9 @@ class FakeOpenAI:
 
 
 @contextmanager
-def fake_openai() -> Iterator[FakeOpenAI]:
-    """Runs an endpoint on a free port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+def fake_openai(port: int = 0) -> Iterator[FakeOpenAI]:
+    """Runs an endpoint on a port; on a free one by default."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
     server.daemon_threads = True
     fake = FakeOpenAI(server.server_address[1])
     server.fake = fake  # type: ignore[attr-defined]
@@ -151,6 +155,11 @@ class _Handler(BaseHTTPRequestHandler):
             if isinstance(each, int | float):
                 if self._client_left_within(each):
                     return
+                continue
+            if isinstance(each, threading.Event):
+                while not each.is_set():
+                    if self._client_left_within(GATE_SECONDS):
+                        return
                 continue
             line = each if isinstance(each, str) else f"data: {json.dumps(each)}"
             self.wfile.write(f"{line}\n\n".encode())

@@ -109,14 +109,29 @@ class Inspector:
         Raises:
             ChatError: The server cannot be reached.
         """
-        body = {"add_generation_prompt": True, **(extra or {}), "model": model, "messages": list(messages)}
-        tokens = (self._ask(f"{self.root}/tokenize", body) or {}).get("tokens")
-        if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
+        tokens = self._tokens(messages, model, extra)
+        if tokens is None:
             return None
         body = {"model": model, "tokens": tokens, "skip_special_tokens": False}
         answer = self._ask(f"{self.root}/detokenize", body) or {}
         text = answer.get("text", answer.get("prompt"))  # vLLM calls it the latter.
         return text if isinstance(text, str) else None
+
+    def count(
+        self, messages: Sequence[Mapping[str, Any]], model: str, extra: Mapping[str, Any] | None = None
+    ) -> int | None:
+        """How many tokens that text has; None when the server does not say. Otherwise as `prompt`."""
+        tokens = self._tokens(messages, model, extra)
+        return None if tokens is None else len(tokens)
+
+    def _tokens(
+        self, messages: Sequence[Mapping[str, Any]], model: str, extra: Mapping[str, Any] | None
+    ) -> list[int] | None:
+        body = {"add_generation_prompt": True, **(extra or {}), "model": model, "messages": list(messages)}
+        tokens = (self._ask(f"{self.root}/tokenize", body) or {}).get("tokens")
+        if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
+            return None
+        return tokens
 
     def _ask(self, address: str, body: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         page = self._client.look(address, body)

@@ -15,7 +15,7 @@ from .wish import Wish
 if TYPE_CHECKING:
     from .http import ChatClient
 
-__all__ = ["Wish", "connected"]
+__all__ = ["Wish", "connected", "ending_by_exception"]
 
 
 @contextmanager
@@ -33,14 +33,14 @@ def connected(wish: Wish, environ: Mapping[str, str] = os.environ) -> Iterator[t
     from .connector import Connector
     from .start_display import StartDisplay
 
-    with _ending_by_exception(), closing(Connector(wish, environ, patient=False)) as connector:
+    with ending_by_exception(), closing(Connector(wish, environ, patient=False)) as connector:
         with StartDisplay(sys.stderr) as display:
             found = connector.connect(display.show)
         yield found.client, found.model
 
 
 @contextmanager
-def _ending_by_exception() -> Iterator[None]:
+def ending_by_exception() -> Iterator[None]:
     """Lets SIGTERM and SIGHUP leave through ``finally`` clauses, as Ctrl-C does."""
 
     def leave(number: int, frame: FrameType | None) -> None:

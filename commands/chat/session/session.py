@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -46,6 +47,7 @@ class Session:
         extra: More fields for every request, such as ``response_format``; not kept.
         tools: What the model may call, as OpenAI's API describes it; not kept.
         logprobs: How many alternatives to ask for with each token; 0 asks for no probabilities.
+        clock: What answers are timed with, in seconds.
         reply: The last answer, or the one that comes; None before the first.
         message: The last answer as it was kept; None before it is, or when nothing came.
     """
@@ -59,6 +61,7 @@ class Session:
     extra: Mapping[str, object] = field(default_factory=dict)
     tools: Sequence[Mapping[str, Any]] = ()
     logprobs: int = 0
+    clock: Callable[[], float] = time.monotonic
     reply: Reply | None = None
     message: Message | None = None
     _stop: Stop = field(default_factory=Stop, init=False, repr=False)
@@ -233,7 +236,7 @@ class Session:
         url, before = self.client.endpoint.url, () if going_on is None else going_on.parts
         draft = self.store.drafts.begin(self.thread_id, parent_hash, url=url, model=self.model, params=self.options)
         self.message = None
-        reply = self.reply = Reply(self.model, before=before)
+        reply = self.reply = Reply(self.model, self.clock, before=before)
         ending, problem = CANCELLED, ""
         try:
             with closing(self.client.ask(request, stream=self.stream, stop=stop)) as events:

@@ -74,16 +74,18 @@ class Segments:
 
     def _settle(self) -> None:
         """Makes everything final that is."""
-        for block in self._blocks.blocks[self._seen :]:
-            if not block.closed and not (self._closed or block.nested):
-                self._cut(block.start)  # The text before an open fence will not change.
-                return
+        blocks = self._blocks.blocks
+        for block in blocks[self._seen :]:
+            # One without its closing fence has ended all the same when its list or quote has.
+            is_open = block is blocks[-1] and self._blocks.in_code
+            if block.nested and is_open:
+                break
             if block.nested:
-                if block.closed:
-                    self._seen += 1
-                    continue
+                self._seen += 1
+                continue
+            self._cut(block.start)  # The text before an open fence will not change.
+            if is_open and not self._closed:
                 return
-            self._cut(block.start)
             self._final.append(_code(block))
             self._tail, self._start = self._tail[block.end - self._start :], block.end
             self._seen += 1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.widget import Widget
 
 from ..text.segments import Piece, Segments, cut
 from .code_block import CodeBlock
 from .markdown_text import MarkdownText
+from .plain_text import PlainText
 
 Block = MarkdownText | CodeBlock
 
@@ -17,12 +19,14 @@ class Answer(Vertical):
 
     Attributes:
         source: All of the text.
+        plain: Whether it is shown as it was typed, code in fences apart; else it is Markdown.
     """
 
     DEFAULT_CSS = "Answer { height: auto; }"
 
-    def __init__(self, source: str = "") -> None:
+    def __init__(self, source: str = "", *, plain: bool = False) -> None:
         super().__init__()
+        self.plain = plain
         self._stored = source
         self._segments: Segments | None = None
         self._blocks: list[Block] = []
@@ -41,7 +45,7 @@ class Answer(Vertical):
     def compose(self) -> ComposeResult:
         """The pieces of the text that it was made with."""
         self._shown = cut(self._stored)
-        self._blocks = [_block(piece) for piece in self._shown]
+        self._blocks = [self._block(piece) for piece in self._shown]
         yield from self._blocks
 
     async def feed(self, text: str) -> None:
@@ -65,11 +69,16 @@ class Answer(Vertical):
         self._segments.feed(text)
         await self._show(self._segments.pieces)
 
-    def mark(self, words: str) -> None:
-        """Marks places where ``words`` stand."""
+    def mark(self, *words: str, current: int = -1) -> None:
+        """Marks places where one of ``words`` stands; of all of them ``current`` stands out."""
         for block in self._blocks:
-            if isinstance(block, MarkdownText):
-                block.mark(words)
+            block.mark(*words, current=current)
+            if current >= 0:
+                current -= len(block.places())
+
+    def places(self) -> list[tuple[Widget, int]]:
+        """Where the marked places are: a widget, and a line of it."""
+        return [place for block in self._blocks for place in block.places()]
 
     async def _show(self, pieces: list[Piece]) -> None:
         common = min(len(pieces), len(self._shown))
@@ -77,7 +86,7 @@ class Answer(Vertical):
             if pieces[index] is not self._shown[index]:
                 await self._change(index, pieces[index])
         if len(pieces) > common:
-            new = [_block(piece) for piece in pieces[common:]]
+            new = [self._block(piece) for piece in pieces[common:]]
             self._blocks += new
             await self.mount(*new)
         for block in self._blocks[len(pieces) :]:
@@ -92,10 +101,11 @@ class Answer(Vertical):
         elif isinstance(block, MarkdownText) and not piece.code:
             block.update(piece.text)
         else:
-            self._blocks[index] = _block(piece)
+            self._blocks[index] = self._block(piece)
             await self.mount(self._blocks[index], before=block)
             await block.remove()
 
-
-def _block(piece: Piece) -> Block:
-    return CodeBlock(piece.text, piece.language, closed=piece.closed) if piece.code else MarkdownText(piece.text)
+    def _block(self, piece: Piece) -> Block:
+        if piece.code:
+            return CodeBlock(piece.text, piece.language, closed=piece.closed)
+        return PlainText(piece.text) if self.plain else MarkdownText(piece.text)

@@ -10,10 +10,12 @@ from textual.content import Content
 from textual.events import Click
 from textual.highlight import highlight
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Static
 
 from ..text.oneline import one_line
 from ..text.sanitize import sanitize
+from .found import Found
 
 PLAIN_WHILE_OPEN: Final = 2000
 """Letters of code that are coloured while more comes; finding the colours takes time that grows with it."""
@@ -50,7 +52,8 @@ class CodeBlock(Vertical):
         super().__init__()
         self.source = sanitize(source)
         self.language = one_line(language)[:30]
-        self._closed = closed
+        self._complete = closed
+        self._found = Found()
         self._body = Static(self._colours(), classes="code-body")
 
     def compose(self) -> ComposeResult:
@@ -64,13 +67,31 @@ class CodeBlock(Vertical):
     def update(self, source: str, *, closed: bool) -> None:
         """More code has come."""
         source = sanitize(source)
-        if (source, closed) != (self.source, self._closed):
-            self.source, self._closed = source, closed
+        if (source, closed) != (self.source, self._complete):
+            self.source, self._complete = source, closed
             self._body.update(self._colours())
 
+    def mark(self, *words: str, current: int = -1) -> None:
+        """Marks places as `MarkdownText.mark` does."""
+        found = Found(words, current)
+        if found != self._found:
+            self._found = found
+            self._body.update(self._colours())
+
+    def places(self) -> list[tuple[Widget, int]]:
+        """As `MarkdownText.places`."""
+        return [(self._body, line) for line in self._found.lines(self._code)]
+
+    @property
+    def _code(self) -> str:
+        return self.source.removesuffix("\n").expandtabs(4)
+
     def _colours(self) -> Content:
-        code = self.source.removesuffix("\n").expandtabs(4)
-        most = MOST_COLOURED if self._closed else PLAIN_WHILE_OPEN
+        return self._found.mark(self._coloured())
+
+    def _coloured(self) -> Content:
+        code = self._code
+        most = MOST_COLOURED if self._complete else PLAIN_WHILE_OPEN
         if not self.language or len(code) > most:
             return Content(code)
         return highlight(code, language=self.language)

@@ -62,6 +62,11 @@ class Composer(TextArea):
         self._at: int | None = None  # Which of the history is shown; None for a text of its own.
         self._own = ""
 
+    @property
+    def walking(self) -> bool:
+        """Whether the text is one of the history that the arrows brought back."""
+        return self._at is not None and self.text == self._history[self._at]
+
     def remember(self, text: str) -> None:
         """Puts a text at the newest end of the history."""
         if text in self._history:
@@ -107,6 +112,10 @@ class Composer(TextArea):
         elif event.key == "down" and self._at is not None and self._walks(row=self.document.line_count - 1):
             self._handled(event)
             self._walk(-1)
+        elif bound := self._bindings.key_to_bindings.get(event.key):
+            # At once: a key that first bubbles up to the app is done after the letters that were typed behind it.
+            self._handled(event)
+            await self.run_action(bound[0].action)
         else:
             await super()._on_key(event)
 

@@ -59,10 +59,25 @@ MESSAGE: Final = (
     Key("delete", "delete", "choose('delete')", "Delete the message and what follows"),
     Key("older", "less_than_sign", "choose('older')", "The branch before"),
     Key("newer", "greater_than_sign", "choose('newer')", "The branch after"),
-    Key("fold", "enter,space", "choose('fold')", "Fold or unfold the reasoning"),
+    Key("token-before", "left", "choose('token_before')", "Token before, where probabilities are shown"),
+    Key("token-after", "right", "choose('token_after')", "Token after, where probabilities are shown"),
+    Key("fold", "enter,space", "choose('fold')", "Fold or unfold reasoning and long results"),
     Key("question-help", "question_mark", "choose('help')", "Keys and commands"),
 )
 """They work on the message that has the focus."""
+
+SESSION_ROW: Final = (
+    Key("chat-open", "enter", "choose('open')", "Open", label="Open"),
+    Key("chat-rename", "r", "choose('rename')", "Rename"),
+    Key("chat-pin", "p", "choose('pin')", "Pin"),
+    Key("chat-archive", "a", "choose('archive')", "Archive"),
+    Key("chat-tag", "t", "choose('tag')", "Tag"),
+    Key("chat-delete", "delete", "choose('delete')", "Delete"),
+    Key("chat-export", "x", "choose('export')", "Export"),
+    Key("chat-archived", "A", "choose('archived')", "Archived chats"),
+    Key("chat-search", "slash", "choose('search')", "Search"),
+)
+"""They work on a row of the list of chats."""
 
 
 def bindings(keys: tuple[Key, ...], *, priority: bool = False) -> list[BindingType]:

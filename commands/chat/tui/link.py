@@ -66,7 +66,13 @@ class Link:
         self.connector = connector
         self.connected: Connected | None = None
         self._target = target
+        self._before: list[Connector] = []  # They hold on to servers that one may go back to.
         self._thread: threading.Thread | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is under way."""
+        return self._thread is not None and self._thread.is_alive()
 
     def connect(self) -> None:
         """Looks for a server, as the person wished."""
@@ -76,12 +82,21 @@ class Link:
         """Starts a server for a model."""
         self._begin(lambda report: self.connector.start(model, report))
 
+    def connect_to(self, connector: Connector) -> None:
+        """Looks for another server in place of the one that was found; until it is there, that one stays."""
+        self._before.append(self.connector)
+        self.connector = connector
+        self.connect()
+
     def close(self) -> None:
         """Ends what goes on, and stops a server that was started here."""
+        connectors = [*self._before, self.connector]
         if self._thread is not None and self._thread.is_alive():
-            self.connector.cancel()
+            for connector in connectors:
+                connector.cancel()
             self._thread.join(CLOSE_SECONDS)
-        self.connector.close()
+        for connector in connectors:
+            connector.close()
 
     def _begin(self, work: Callable[[Callable[[Progress], None]], Connected]) -> None:
         self._thread = threading.Thread(target=self._run, args=(work,), name="sgl-chat-link", daemon=True)

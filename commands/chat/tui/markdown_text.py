@@ -10,6 +10,7 @@ import io
 from dataclasses import dataclass
 from typing import ClassVar
 
+from markdown_it.token import Token
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markdown import Heading, Markdown, MarkdownElement
 from rich.text import Text
@@ -18,6 +19,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from ..text.sanitize import sanitize
+from .found import Found
 from .look import markdown_styles
 
 
@@ -30,7 +32,27 @@ class _LeftHeading(Heading):
 
 
 class _Markdown(Markdown):
+    """Rich's Markdown, but tags are text: Rich would leave out every ``<word>`` that a model writes."""
+
     elements: ClassVar[dict[str, type[MarkdownElement]]] = {**Markdown.elements, "heading_open": _LeftHeading}
+
+    def __init__(self, source: str) -> None:
+        super().__init__(source, hyperlinks=False)
+        self.parsed = [shown for token in self.parsed for shown in _tags_as_text(token)]
+
+
+def _tags_as_text(token: Token) -> list[Token]:
+    for child in token.children or ():
+        if child.type == "html_inline":
+            child.type = "text"
+    if token.type != "html_block":
+        return [token]
+    children = []
+    for number, line in enumerate(token.content.strip("\n").split("\n")):
+        children += [Token("hardbreak", "br", 0)] if number else []
+        children.append(Token("text", "", 0, content=line))
+    inline = Token("inline", "", 0, content=token.content, children=children)
+    return [Token("paragraph_open", "p", 1), inline, Token("paragraph_close", "p", -1)]
 
 
 @dataclass(frozen=True)
@@ -55,7 +77,7 @@ class MarkdownText(Widget):
     def __init__(self, source: str = "", *, classes: str = "") -> None:
         super().__init__(classes=classes)
         self.source = source
-        self._found = ""
+        self._found = Found()
         self._cache: _Rendered | None = None
 
     def update(self, source: str) -> None:
@@ -64,11 +86,21 @@ class MarkdownText(Widget):
             self.source, self._cache = source, None
             self.refresh(layout=True)
 
-    def mark(self, words: str) -> None:
-        """Marks every place where ``words`` stand, in any case; an empty text marks none."""
-        if words != self._found:
-            self._found, self._cache = words, None
+    def mark(self, *words: str, current: int = -1) -> None:
+        """Marks every place where one of ``words`` stands; none, or empty ones, take the marks away.
+
+        Args:
+            words: See `Found`.
+            current: Which place stands out.
+        """
+        found = Found(words, current)
+        if found != self._found:
+            self._found, self._cache = found, None
             self.refresh()
+
+    def places(self) -> list[tuple[Widget, int]]:
+        """Where the marked places are: a widget, and a line of it. Known once it has its width."""
+        return [(self, line) for line in self._found.lines(self._lines(self.size.width).content.plain)]
 
     def render(self) -> Content:
         """The lines for the width that there is."""
@@ -83,12 +115,14 @@ class MarkdownText(Widget):
         self._cache = None
         super().notify_style_update()
 
+    def render_source(self, width: int) -> Content:
+        """All of the text as lines of at most ``width`` cells."""
+        return render_markdown(self.source, width, self.app.theme_variables)
+
     def _lines(self, width: int) -> _Rendered:
         width, theme = max(1, width), self.app.theme
         if self._cache is None or (self._cache.width, self._cache.theme) != (width, theme):
-            content = render_markdown(self.source, width, self.app.theme_variables)
-            if self._found:
-                content = _marked(content, self._found)
+            content = self._found.mark(self.render_source(width))
             self._cache = _Rendered(width, theme, content, content.plain.count("\n") + 1)
         return self._cache
 
@@ -111,7 +145,7 @@ def render_markdown(source: str, width: int, variables: dict[str, str]) -> Conte
         highlight=False,
         emoji=False,
     )
-    lines = console.render_lines(_Markdown(sanitize(source), hyperlinks=False), pad=False)
+    lines = console.render_lines(_Markdown(sanitize(source)), pad=False)
     while lines and not "".join(segment.text for segment in lines[-1]).strip():
         lines.pop()
     while lines and not "".join(segment.text for segment in lines[0]).strip():
@@ -120,13 +154,3 @@ def render_markdown(source: str, width: int, variables: dict[str, str]) -> Conte
     for row in rows:
         row.rstrip()
     return Content.from_rich_text(Text("\n").join(rows))
-
-
-def _marked(content: Content, words: str) -> Content:
-    text, wanted, at = content.plain.lower(), words.lower(), 0
-    if len(text) != len(content.plain):  # A letter whose lower case is two: places would be off.
-        return content
-    while (at := text.find(wanted, at)) >= 0:
-        content = content.stylize("reverse", at, at + len(wanted))
-        at += len(wanted)
-    return content

@@ -13,13 +13,16 @@ from textual.message import Message as WidgetMessage
 from textual.widget import Widget
 from textual.widgets import Static
 
+from ..client.events import ScoredToken
 from ..session.reply import Reply
 from ..store.messages import Message, Role
 from ..store.parts import Image, Part, Reasoning, Text, ToolCall, ToolResult
 from ..text.oneline import one_line
 from .answer import Answer
 from .keys import MESSAGE, bindings
+from .logprobs_view import ScoresView
 from .look import Marks
+from .picture_chip import PictureChip
 from .shown import Shown, figures_line
 from .thoughts import Showing, Thoughts
 from .tool_card import ToolCard
@@ -40,6 +43,7 @@ class MessageView(Vertical, can_focus=True):
     Attributes:
         role: Who speaks.
         shown: The message as it is stored; None while it is not.
+        delete_asked: When Delete was pressed last, by `time.monotonic`.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(MESSAGE)
@@ -74,6 +78,7 @@ class MessageView(Vertical, can_focus=True):
         super().__init__(classes=f"message -{role}")
         self.role = role
         self.shown = shown
+        self.delete_asked: float | None = None
         self._parts = tuple(parts)
         self._marks = marks
         self._showing: Showing = showing
@@ -82,6 +87,7 @@ class MessageView(Vertical, can_focus=True):
         self._numbers = Static("", classes="message-figures")
         self._thoughts: Thoughts | None = None
         self._answer: Answer | None = None
+        self._tokens: ScoresView | None = None
 
     @property
     def message(self) -> Message | None:
@@ -103,11 +109,23 @@ class MessageView(Vertical, can_focus=True):
         """The widget of the reasoning."""
         return self._thoughts
 
+    @property
+    def tokens(self) -> ScoresView | None:
+        """The widget of the tokens, where they stand in place of the text."""
+        return self._tokens
+
+    @property
+    def cards(self) -> list[ToolCard]:
+        """The calls of tools, and results."""
+        return list(self.query(ToolCard))
+
     def compose(self) -> ComposeResult:
         """Head, parts, numbers."""
         with Horizontal(classes="message-head"):
             yield self._who
             yield self._note
+        if self._tokens is not None:
+            yield self._tokens
         for part in self._parts:
             yield self._widget(part)
         yield self._numbers
@@ -115,6 +133,7 @@ class MessageView(Vertical, can_focus=True):
     def on_mount(self) -> None:
         """Shows what the store says."""
         self._describe()
+        self._show_text()
 
     def action_choose(self, what: str) -> None:
         """Tells what was pressed."""
@@ -152,12 +171,32 @@ class MessageView(Vertical, can_focus=True):
         if self._answer is not None:
             await self._answer.close()
         for call in reply.tool_calls:
-            await self.mount(ToolCard(call), before=self._numbers)
+            await self.mount(ToolCard(call, self._marks), before=self._numbers)
 
     def end_thinking(self, seconds: float | None) -> None:
         """The answer itself has begun."""
         if self._thoughts is not None:
             self._thoughts.close(seconds, None)
+
+    async def show_scores(self, scores: Sequence[ScoredToken] | None, *, plain: bool) -> None:
+        """Shows the tokens of an answer in place of its text; None shows the text again.
+
+        Args:
+            scores: The tokens; none of them when nobody asked for probabilities.
+            plain: Whether colours cannot be shown.
+        """
+        if self._tokens is not None:
+            await self._tokens.remove()
+            self._tokens = None
+        if scores is not None and self.role == "assistant" and (scores or self._answer is not None):
+            self._tokens = ScoresView(scores, plain=plain, unicode=self._marks.unicode)
+            await self.mount(self._tokens, before=self._numbers if self._answer is None else self._answer)
+        self._show_text()
+
+    def begin_with_scores(self, scores: Sequence[ScoredToken], *, plain: bool) -> None:
+        """As `show_scores`, before the view is mounted."""
+        if self.role == "assistant" and any(isinstance(part, Text) for part in self._parts):
+            self._tokens = ScoresView(scores, plain=plain, unicode=self._marks.unicode)
 
     def settle(self, shown: Shown) -> None:
         """It is stored now, or its siblings have changed."""
@@ -170,10 +209,14 @@ class MessageView(Vertical, can_focus=True):
         if self._thoughts is not None:
             self._thoughts.show(showing)
 
-    def mark(self, words: str) -> None:
-        """Marks places where ``words`` stand."""
+    def mark(self, *words: str, current: int = -1) -> None:
+        """Marks places in the text where one of ``words`` stands; none takes the marks away."""
         if self._answer is not None:
-            self._answer.mark(words)
+            self._answer.mark(*words, current=current)
+
+    def _show_text(self) -> None:
+        if self._answer is not None:
+            self._answer.display = self._tokens is None or not self._tokens.scores
 
     def _describe(self) -> None:
         if self.shown is None:
@@ -189,12 +232,12 @@ class MessageView(Vertical, can_focus=True):
     def _widget(self, part: Part) -> Widget:
         match part:
             case Text(text):
-                self._answer = Answer(text)
+                self._answer = Answer(text, plain=self.role == "user")
                 return self._answer
             case Reasoning(text, seconds, tokens):
                 self._thoughts = Thoughts(text, self._marks, showing=self._showing, seconds=seconds, tokens=tokens)
                 return self._thoughts
             case Image():
-                return Static(Content(f"[{one_line(part.name or part.url) or 'picture'}]"), classes="message-picture")
+                return PictureChip(part)
             case ToolCall() | ToolResult():
-                return ToolCard(part)
+                return ToolCard(part, self._marks)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Generator, Sequence
-from typing import Final
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, Final
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -21,13 +22,21 @@ from ..session.session import Session
 from ..store.chat_store import ChatStore
 from ..store.messages import Message
 from ..store.parts import Part, Parts, Text, ToolResult
+from .crash_log import hint_of
 from .error_card import ErrorCard
+from .extras import show_extras
+from .logprobs import ALTERNATIVES, Scores, show_token, turn_off_if_refused
+from .logprobs_view import ScoresView
 from .look import Marks
 from .message_view import MessageView
+from .picture_chip import PictureChip
 from .shown import Shown, shown_path
 from .status_line import StatusLine, numbers_of, stored_numbers
 from .stream import AnswerStream, Ended
 from .thoughts import Showing
+from .token_panel import TokenPanel
+from .tool_card import ToolCard
+from .tool_results import answer_call, ask_for_results
 from .transcript import Transcript
 
 DRAIN_SECONDS: Final = 1 / 20
@@ -61,6 +70,11 @@ class ChatPane(Vertical):
         transcript: Its messages.
         status: Its figures.
         showing: How reasoning is shown.
+        scores: The probabilities of answers.
+        alternatives: What could have stood in place of one token.
+        request_extra: More fields for every request, such as ``response_format``; another server gets them, too.
+        request_tools: What the model may call; another server gets them, too.
+        tells_cached: Whether the next answer tells what of the prompt came from the cache: after a fork.
     """
 
     class Changed(WidgetMessage):
@@ -70,7 +84,9 @@ class ChatPane(Vertical):
             super().__init__()
             self.pane = pane
 
-    def __init__(self, store: ChatStore, thread_id: str, marks: Marks, showing: Showing) -> None:
+    def __init__(
+        self, store: ChatStore, thread_id: str, marks: Marks, showing: Showing, environ: Mapping[str, str] = os.environ
+    ) -> None:
         super().__init__(classes="pane")
         self.store = store
         self.thread_id = thread_id
@@ -79,9 +95,16 @@ class ChatPane(Vertical):
         self.marks = marks
         self.transcript = Transcript(self.view_of)
         self.status = StatusLine(marks)
+        self.scores = Scores()
+        self.alternatives = TokenPanel(marks)
+        self.request_extra: Mapping[str, object] = {}
+        self.request_tools: tuple[Mapping[str, Any], ...] = ()
+        self.tells_cached = False
+        self._environ = environ
         self._pill = EndPill(Content(f"{marks.down} more below"), classes="pill")
         self._stream: AnswerStream | None = None
         self._live: MessageView | None = None
+        self._going_on: Message | None = None  # The answer that the one that comes goes on with.
         self._again: Callable[[Session], Events] | None = None
         self._waiting: Parts | None = None  # A question from before there was a server.
         self._timer: Timer | None = None
@@ -91,6 +114,7 @@ class ChatPane(Vertical):
         """Messages above figures."""
         yield self.transcript
         yield self._pill
+        yield self.alternatives
         yield self.status
 
     def on_mount(self) -> None:
@@ -110,15 +134,25 @@ class ChatPane(Vertical):
         """The messages of the branch that is shown, from the store."""
         return self.store.messages.path(self.store.threads.get(self.thread_id).tip_hash)
 
+    @property
+    def plain(self) -> bool:
+        """Whether colours alone must say nothing."""
+        return self.app.no_color or "NO_COLOR" in self._environ or not self.marks.unicode
+
     def view_of(self, shown: Shown) -> MessageView:
         """The view of a stored message."""
         message = shown.message
         name = "you" if message.role == "user" else message.model or message.role
-        return MessageView(message.role, message.parts, self.marks, showing=self.showing, name=name, shown=shown)
+        view = MessageView(message.role, message.parts, self.marks, showing=self.showing, name=name, shown=shown)
+        if self.scores.on:
+            view.begin_with_scores(self.scores.of(message), plain=self.plain)
+        return view
 
     async def attach(self, session: Session) -> None:
         """A server is found; what was asked before is asked now."""
         self.session = session
+        session.extra, session.tools = self.request_extra, self.request_tools
+        session.logprobs = ALTERNATIVES if self.scores.on else 0
         if self._waiting is not None:
             parts, self._waiting = self._waiting, None
             await self._run(lambda session: session.ask(parts), retry=lambda session: session.retry())
@@ -133,6 +167,8 @@ class ChatPane(Vertical):
             self.session.options = self.store.threads.get(thread_id).settings
         path = shown_path(self.store, thread_id)
         await self.transcript.load(path)
+        self.alternatives.hide()
+        await ask_for_results(self, take_focus=False)
         figures = next((shown.figures for shown in reversed(path) if shown.figures is not None), None)
         if figures is not None:
             self.status.show_numbers(stored_numbers(figures))
@@ -161,9 +197,9 @@ class ChatPane(Vertical):
         await self._run(lambda session: session.edit(message.hash, content), retry=lambda session: session.retry())
 
     async def regenerate(self, message: Message) -> None:
-        """Answers once more: an answer gets a sibling, a question another answer."""
+        """Answers once more: an answer gets a sibling, a question or a tool's result another answer."""
         path = self.path
-        if message.role == "user":
+        if message.role != "assistant":
             hashes = [each.hash for each in path]
             at = hashes.index(message.hash)
             await self.transcript.cut(hashes[at + 1] if at + 1 < len(hashes) else None)
@@ -176,6 +212,7 @@ class ChatPane(Vertical):
         """Goes on with an answer that was cut off."""
         await self.transcript.cut(message.hash)
         await self._run(lambda session: session.resume(message.hash), parts=message.parts)
+        self._going_on = message
 
     async def give_results(self, results: Sequence[ToolResult]) -> None:
         """Answers the model's calls of tools."""
@@ -219,6 +256,25 @@ class ChatPane(Vertical):
         event.stop()
         self._pill.display = not event.at_end
 
+    async def on_picture_chip_wanted(self, event: PictureChip.Wanted) -> None:
+        """A picture needs its bytes."""
+        event.stop()
+        try:
+            attachment = self.store.attachments.get(event.chip.part.sha256)
+        except SglError:
+            return  # Its name is shown; asking the model tells what is wrong.
+        await event.chip.show(attachment)
+
+    async def on_tool_card_answered(self, event: ToolCard.Answered) -> None:
+        """The result of a call was typed."""
+        event.stop()
+        await answer_call(self, event.card.query_ancestor(MessageView))
+
+    async def on_scores_view_chosen(self, event: ScoresView.Chosen) -> None:
+        """Somebody looks at a token."""
+        event.stop()
+        await show_token(self, event.view, event.token)
+
     async def on_error_card_retry(self, event: ErrorCard.Retry) -> None:
         """Somebody wants it tried again; without a server that is the screen's to do."""
         if self.session is not None:
@@ -236,6 +292,7 @@ class ChatPane(Vertical):
             retry: Makes them once more after a failure, where that is something else.
         """
         assert self.session is not None
+        self._going_on = None
         self._again = retry or begin
         live = MessageView("assistant", parts, self.marks, showing=self.showing, name=self.session.model)
         await self.transcript.add(live)
@@ -289,10 +346,13 @@ class ChatPane(Vertical):
             await live.close(reply)
         if self.session.message is None:
             await live.remove()
+        before = self.scores.of(self._going_on)
         await self._settle()
+        await show_extras(self, live, before)
         if error is None:
             self._again = None
         else:
+            await turn_off_if_refused(self, error)
             await self.show_error(error)
         self.post_message(self.Changed(self))
 
@@ -302,7 +362,7 @@ class ChatPane(Vertical):
             card = ErrorCard(error.message, error.hint, self.marks.bad)
         else:
             words = f"something is wrong in sgl itself: {type(error).__name__}: {error}"
-            card = ErrorCard(words, "SGL_DEBUG=1 writes the traceback; what had come is kept", self.marks.bad)
+            card = ErrorCard(words, hint_of(error, self._environ), self.marks.bad)
         await self.transcript.add(card)
 
     def _pause(self) -> None:

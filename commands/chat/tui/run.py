@@ -19,6 +19,7 @@ from ..session.open import Choice, open_thread
 from ..store.chat_store import ChatStore
 from .app import ChatApp
 from .look import ASCII, UNICODE
+from .picture_chip import load_pictures
 from .setup import Setup
 
 COMPARED: Final = "compared"
@@ -47,6 +48,7 @@ class FullScreen:
         Raises:
             SglError: The profile is wrong, or there is no such conversation.
         """
+        load_pictures()
         app = ChatApp(self.setup(store, environ))
         with _errors_to_the_terminal():
             code = app.run()

@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.message import Message as WidgetMessage
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from sgl.errors import SglError
-
-from ..images import read_image
+from ..images import Picture
 from ..session.session import Session
-from ..store.parts import Image, Part, Text
+from ..store.parts import Part, Text
 from ..text.oneline import one_line
+from .code_block import CodeBlock
 from .composer import Composer
+from .copying import copy_text
+from .editing import Editing
+from .exporting import export_chat, save_picture
+from .external_editor import open_editor
+from .format_screen import FormatScreen
 from .keys import SCREEN, bindings
 from .link import Link
+from .logprobs import leave_tokens, toggle_logprobs
 from .message_actions import act
 from .message_view import MessageView
+from .model_picker import ModelPicker
+from .no_server import clear, look_again, show_failure
 from .pane import ChatPane
+from .panels import WIDE, Panels
+from .pictures import Pictures, add_picture, picture_from_file
 from .setup import Setup
+from .slash.menu import SlashMenu
+from .slash.words import is_command, question
 from .start_card import StartCard
 from .thoughts import SHOWINGS
 
 TWICE_SECONDS: Final = 2.0
 """Ctrl-C twice within this time quits."""
-
-WIDE: Final = 100
-"""Columns from which on the panels stand beside the conversation."""
 
 
 class ChatScreen(Screen[None]):
@@ -42,6 +51,11 @@ class ChatScreen(Screen[None]):
     Attributes:
         setup: What this run was started with.
         panes: One for each model.
+        panels: What opens beside them.
+        editing: What is said differently, if anything.
+        pictures: Those that go with the next question.
+        menu: What a slash command could become.
+        stoppable: Ends what a command does that takes its time, by Esc; None while nothing does.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(SCREEN, priority=True)
@@ -51,24 +65,34 @@ class ChatScreen(Screen[None]):
         super().__init__()
         self.setup = setup
         self.panes = [
-            ChatPane(setup.store, thread_id, setup.marks, setup.profile.thinking) for thread_id in setup.thread_ids
+            ChatPane(setup.store, thread_id, setup.marks, setup.profile.thinking, setup.environ)
+            for thread_id in setup.thread_ids
         ]
         for pane in self.panes[1:]:
             pane.add_class("-beside")
         self.composer = Composer(setup.store.prompts.recent())
+        self.panels = Panels(setup, self.panes, self.composer)
         self._links = [Link(pane, setup.connector(index)) for index, pane in enumerate(self.panes)]
         self._head = Static("", id="head")
-        self._editing: MessageView | None = None
-        self._pictures: list[Image] = []
+        self.editing = Editing()
+        self.pictures = Pictures()
+        self.menu = SlashMenu(self.composer)
+        self.stoppable: Callable[[], None] | None = None
         self._interrupted = 0.0
 
     def compose(self) -> ComposeResult:
         """Head, panes, composer, keys."""
         yield self._head
-        with Horizontal(id="main"), Vertical(id="centre"):
-            with Horizontal(id="panes"):
-                yield from self.panes
-            yield self.composer
+        with self.panels:
+            yield self.panels.sessions
+            with Vertical(id="centre"):
+                with Horizontal(id="panes"):
+                    yield from self.panes
+                yield self.panels.find
+                yield self.editing
+                yield self.menu
+                yield self.composer
+            yield self.panels.options
         yield Footer(show_command_palette=True)
 
     def on_mount(self) -> None:
@@ -94,41 +118,53 @@ class ChatScreen(Screen[None]):
 
     # What is asked.
 
+    class Commanded(WidgetMessage):
+        """A command was typed: the app runs it."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def on_composer_typed(self, event: Composer.Typed) -> None:
+        """A command may have begun."""
+        self.menu.follow(event.text)
+
+    def on_composer_menu_key(self, event: Composer.MenuKey) -> None:
+        """A key for the menu of commands."""
+        event.stop()
+        self.menu.press(event.key)
+
     async def on_composer_sent(self, event: Composer.Sent) -> None:
         """Asks, or runs a command."""
         event.stop()
+        if is_command(event.text):
+            self.composer.put("")
+            self.post_message(self.Commanded(event.text))
+            return
         if any(pane.streaming for pane in self.panes):
             self.notify("the answer is still coming; Esc stops it")
             return
-        text = event.text
-        self.setup.store.prompts.add(text)
-        self.composer.remember(text)
+        images, typed = self.pictures.take(event.text, self.setup.store)
+        text = question(typed)
+        if text:
+            self.setup.store.prompts.add(typed)
+            self.composer.remember(typed)
         self.composer.put("")
-        editing, self._editing = self._editing, None
-        pictures, self._pictures = self._pictures, []
-        if editing is not None and editing.message is not None:
-            kept = [part for part in editing.message.parts if not isinstance(part, Text)]
-            await self.pane_of(editing).edit(editing.message, [*kept, *pictures, Text(text)])
+        if await self.editing.send(images, text):
             return
-        parts: list[Part] = [*pictures, Text(text)]
+        parts: list[Part] = [*images, *([Text(text)] if text else [])]
         for pane in self.panes:
             await pane.ask(parts)
+        look_again(zip(self.panes, self._links, strict=True))
 
     def on_composer_picture_dropped(self, event: Composer.PictureDropped) -> None:
         """A picture goes with the next question."""
         event.stop()
-        try:
-            picture = read_image(event.path)
-        except SglError as error:
-            self.notify(error.message, severity="error")
-            return
-        self.add_picture(picture.data, picture.mime, picture.name)
+        picture_from_file(self, event.path)
 
     def add_picture(self, data: bytes, mime: str, name: str) -> None:
         """Adds a picture to the next question."""
-        key = self.setup.store.attachments.put(data, mime)
-        self._pictures.append(Image(mime, key, name=name))
-        self.notify(f"picture {len(self._pictures)} goes with the next question: {one_line(name) or mime}")
+        add_picture(self, Picture(mime, data, name))
 
     def pane_of(self, view: MessageView) -> ChatPane:
         """The pane that a message is in."""
@@ -149,11 +185,13 @@ class ChatScreen(Screen[None]):
     async def on_link_ready(self, event: Link.Ready) -> None:
         """A server is there."""
         pane = self._pane_of_link(event.link)
-        await pane.query(StartCard).remove()
+        await clear(pane)
+        if pane.streaming:  # From the server before: what has come is kept.
+            await pane.show_thread(pane.thread_id)
         connected = event.connected
         thread = self.setup.store.threads.get(pane.thread_id)
         session = Session(self.setup.store, connected.client, connected.model, thread.id, thread.settings)
-        session.stream = self.setup.stream
+        session.stream, session.clock = self.setup.stream, self.setup.clock
         await pane.attach(session)
         self._describe()
 
@@ -163,15 +201,22 @@ class ChatScreen(Screen[None]):
 
     async def on_link_failed(self, event: Link.Failed) -> None:
         """There is no server."""
-        pane = self._pane_of_link(event.link)
-        await pane.query(StartCard).remove()
-        await pane.show_error(event.error)
+        await show_failure(self._pane_of_link(event.link), event.error, self.composer, self.setup.environ)
 
-    def on_error_card_retry(self) -> None:
+    async def on_error_card_retry(self) -> None:
         """Looks for a server once more, where there is none."""
         for pane, link in zip(self.panes, self._links, strict=True):
             if pane.session is None:
+                await clear(pane)
                 link.connect()
+        self.composer.focus()
+
+    async def on_model_picker_chosen(self, event: ModelPicker.Chosen) -> None:
+        """A server is to be started."""
+        link = self.link_of(event.picker.query_ancestor(ChatPane))
+        await event.picker.remove()
+        self.composer.focus()
+        link.start(event.model)
 
     def _pane_of_link(self, link: Link) -> ChatPane:
         return self.panes[self._links.index(link)]
@@ -184,35 +229,66 @@ class ChatScreen(Screen[None]):
         await act(self, event.view, event.what)
 
     def edit(self, view: MessageView) -> None:
-        """Puts a message into the composer; what is sent next takes its place."""
+        """Puts a message into the composer; what is sent next stands beside it."""
         if view.message is not None:
-            self._editing = view
-            self.composer.put(view.message.text)
-            self.composer.focus()
+            self.editing.begin(self, self.pane_of(view), view.message)
+
+    def on_code_block_copied(self, event: CodeBlock.Copied) -> None:
+        """The word copy of some code was clicked on."""
+        event.stop()
+        copy_text(self, event.code)
 
     def on_chat_pane_changed(self, event: ChatPane.Changed) -> None:
         """Something about a pane is different."""
         event.stop()
         self._describe()
+        self.panels.reload()
+
+    # Panels.
+
+    def action_toggle_sessions(self) -> None:
+        """Ctrl+B."""
+        self.panels.toggle_sessions()
+
+    def action_toggle_options(self) -> None:
+        """Ctrl+O."""
+        self.panels.toggle_options()
+
+    def action_find(self) -> None:
+        """Ctrl+F."""
+        self.panels.open_find()
+
+    def action_search_history(self) -> None:
+        """Ctrl+R."""
+        self.panels.search_history()
+
+    def action_help(self) -> None:
+        """F1, ?."""
+        self.post_message(self.Commanded("/help"))
 
     # Keys.
 
     def action_step_back(self) -> None:
         """Esc."""
+        if self.menu.refuse() or self.panels.step_back():
+            return
+        if self.stoppable is not None:
+            self.stoppable()
+            return
         streaming = [pane for pane in self.panes if pane.streaming]
         if streaming:
             for pane in streaming:
                 pane.stop()
             return
-        self._editing = None
-        self.composer.focus()
+        self.editing.leave(self)
+        leave_tokens(self)
+        self.panels.step_out()
 
     def action_interrupt(self) -> None:
         """Ctrl-C."""
         selected = self.get_selected_text() or (self.composer.selected_text if self.composer.has_focus else "")
         if selected:
-            self.app.copy_to_clipboard(selected)
-            self.notify("copied")
+            copy_text(self, selected)
             return
         streaming = [pane for pane in self.panes if pane.streaming]
         now = time.monotonic()
@@ -261,6 +337,22 @@ class ChatScreen(Screen[None]):
             self.composer.focus()
         elif at >= 0:
             views[at].focus()
+
+    async def action_toggle_logprobs(self) -> None:
+        """Shows answers as tokens with their probabilities, or as text."""
+        await toggle_logprobs(self)
+
+    def action_open_editor(self) -> None:
+        """Writes in the person's own editor."""
+        open_editor(self)
+
+    def action_export(self) -> None:
+        """Asks for a format, and writes the chat."""
+        self.app.push_screen(FormatScreen(), lambda format: export_chat(self, format) if format else None)
+
+    def action_save_picture(self) -> None:
+        """Writes the screen as an SVG file."""
+        save_picture(self)
 
     def action_jump_to_end(self) -> None:
         """Follows the end again."""

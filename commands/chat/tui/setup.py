@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ class Setup:
         marks: Signs that the terminal can show.
         environ: Environment variables.
         stream: Whether answers are asked for in pieces.
+        clock: What answers are timed with, in seconds.
     """
 
     store: ChatStore
@@ -35,3 +37,4 @@ class Setup:
     marks: Marks
     environ: Mapping[str, str]
     stream: bool = True
+    clock: Callable[[], float] = time.monotonic

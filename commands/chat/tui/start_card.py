@@ -24,6 +24,7 @@ class StartCard(Static):
         super().__init__("", classes="start-card")
         self._marks = marks
         self._progress: Progress | None = None
+        self._failed = False
 
     def on_mount(self) -> None:
         """Times that run are drawn again."""
@@ -31,7 +32,12 @@ class StartCard(Static):
 
     def show(self, progress: Progress) -> None:
         """Shows a step."""
-        self._progress = progress
+        self._progress, self._failed = progress, False
+        self._draw()
+
+    def fail(self) -> None:
+        """The start has failed: shows where it did, and nothing of what would have come."""
+        self._failed = True
         self._draw()
 
     def _draw(self) -> None:
@@ -41,9 +47,10 @@ class StartCard(Static):
             case Looking(where):
                 self.update(Content(f"looking for a server: {one_line(where)}"))
             case Starting(model=model, phases=phases, note=note):
-                head = f"starting a server for {one_line(model)}"
-                lines = [self._line(line) for line in phase_lines(phases, time.time())]
-                notes = [Content(one_line(note))] if note else []
+                doing = "could not start" if self._failed else "starting"
+                head = f"{doing} a server for {one_line(model)}"
+                lines = [self._line(line) for line in phase_lines(phases, time.time(), failed=self._failed)]
+                notes = [Content(one_line(note))] if note and not self._failed else []
                 self.update(Content("\n").join([Content(head), *lines, *notes]))
             case waiting:
                 head = f"server {waiting.server_id} is still starting: {one_line(waiting.model)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -14,6 +15,8 @@ from .shown import Shown
 
 AT_ONCE: Final = 20
 """Messages that are mounted together: the last ones at first, more when somebody scrolls to the top."""
+
+_WAIT_SECONDS: Final = 0.01
 
 
 class Transcript(VerticalScroll, can_focus=False):
@@ -94,7 +97,9 @@ class Transcript(VerticalScroll, can_focus=False):
                     view.scroll_visible(animate=False, top=True)
                     return view
             if not await self.show_older():
-                return None
+                if not self._loading:
+                    return None
+                await asyncio.sleep(_WAIT_SECONDS)  # Somebody has scrolled: more is being mounted already.
 
     def follow(self) -> None:
         """Goes to the end and stays there."""
