@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -123,6 +123,7 @@ def chat(
     from .client.wish import Wish  # From here on a chat really runs; help and wrong flags have been answered.
     from .session.open import Choice
     from .session.options import read_options
+    from .session.schema import response_format
 
     _one_of({"--json": as_json, "--jsonl": as_jsonl, "-x": first_code, "--xl": last_code})
     _one_of({"-c": latest, "--session": session, "-n": no_save and (latest or bool(session))})
@@ -135,7 +136,8 @@ def chat(
             return _manage(store, list_chats, as_json, export, export_format, import_file, delete)
         if prompt is None and not files and not pictures and sys.stdin.isatty():
             form = _form(as_json, as_jsonl, first_code, last_code)
-            return _converse(store, wishes, choice, form, plain, not hide_reasoning, stats, not no_stream)
+            extra = {} if schema is None else response_format(schema)
+            return _converse(store, wishes, choice, form, plain, not hide_reasoning, stats, not no_stream, extra)
         from .oneshot.prompt import Question
         from .oneshot.run import Oneshot
 
@@ -170,18 +172,19 @@ def _converse(
     reasoning: bool,
     stats: bool,
     stream: bool,
+    extra: Mapping[str, object],
 ) -> int:
     if form != "text" or not sys.stdout.isatty():
         raise UsageError(_NO_QUESTION, hint="to ask one question: sgl chat -p 'QUESTION'")
     if plain or os.environ.get("TERM") == "dumb":
         from .repl.repl import Repl
 
-        return Repl(_only(wishes), choice, reasoning=reasoning, stats=stats, stream=stream).run(store)
+        return Repl(_only(wishes), choice, reasoning=reasoning, stats=stats, stream=stream, extra=extra).run(store)
     if len(wishes) > MOST_SIDE_BY_SIDE:
         raise UsageError(f"at most {MOST_SIDE_BY_SIDE} models answer side by side", hint="leave out one -m")
     from .tui.run import FullScreen
 
-    return FullScreen(wishes, choice, stream=stream, show_reasoning=reasoning).run(store)
+    return FullScreen(wishes, choice, stream=stream, show_reasoning=reasoning, extra=extra).run(store)
 
 
 def _only(wishes: Sequence[Wish]) -> Wish:

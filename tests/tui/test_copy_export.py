@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from sgl_cli.chat.tui.code_block import CopyButton
-from sgl_cli.chat.tui.exporting import export_chat, file_name
+from sgl_cli.chat.tui.chat_file import file_name
+from sgl_cli.chat.tui.exporting import export_chat
 from tests.fake_openai import said
 
 from .conftest import StartChat

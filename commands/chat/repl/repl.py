@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sgl.errors import SglError
 from sgl.exits import report
@@ -33,6 +33,7 @@ class Repl:
         reasoning: Whether reasoning is shown.
         stats: Whether numbers are shown after each answer.
         stream: Whether answers are asked for in pieces.
+        extra: More fields for every request, such as ``response_format``.
     """
 
     wish: Wish
@@ -40,6 +41,7 @@ class Repl:
     reasoning: bool = True
     stats: bool = False
     stream: bool = True
+    extra: Mapping[str, object] = field(default_factory=dict)
 
     def run(self, store: ChatStore, environ: Mapping[str, str] = os.environ, read: Callable[[str], str] = input) -> int:
         """Chats until the person leaves; returns the exit code.
@@ -49,7 +51,7 @@ class Repl:
         """
         with connected(self.wish, environ) as (client, model):
             session = open_session(store, client, model, self.choice)
-            session.stream = self.stream
+            session.stream, session.extra = self.stream, self.extra
             thread = session.thread
             about = f", {one_line(thread.title)}" if thread.title else ""
             place = f"{one_line(model)} at {client.endpoint.url}{about}"

@@ -131,13 +131,14 @@ class Threads:
             limit: Most rows.
             offset: Rows to skip.
         """
-        query = """SELECT thread.*,
-                (SELECT count(*) FROM thread_message WHERE thread_id = thread.id) AS messages,
+        order = "ORDER BY pinned DESC, updated DESC, id DESC"
+        # The page is cut first, so that messages are counted for its rows only.
+        query = f"""SELECT page.*,
+                (SELECT count(*) FROM thread_message WHERE thread_id = page.id) AS messages,
                 (SELECT substr(text, -4000) FROM part WHERE message_hash = tip_hash AND type = 'text'
                     ORDER BY pos DESC LIMIT 1) AS ending
-            FROM thread WHERE archived = ? AND instr(lower(title), lower(?))
-                AND instr(tags, ?)
-            ORDER BY pinned DESC, updated DESC, id DESC LIMIT ? OFFSET ?"""
+            FROM (SELECT * FROM thread WHERE archived = ? AND instr(lower(title), lower(?)) AND instr(tags, ?)
+                {order} LIMIT ? OFFSET ?) AS page {order}"""
         # The labels are a JSON list: a label in its quotes stands there if and only if it is one of them.
         quoted = "[" if tag is None else json.dumps(tag)
         rows = self._database.rows(query, (archived, title, quoted, limit, offset))

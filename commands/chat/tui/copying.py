@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..outside.clipboard import copy
 from ..text.sanitize import sanitize
+from .desk import Desk
 from .notices import tell
 
-if TYPE_CHECKING:
-    from .screen import ChatScreen
 
-
-def copy_text(screen: ChatScreen, text: str) -> None:
+def copy_text(screen: Desk, text: str) -> None:
     """Copies text, without what could drive a terminal, and tells how much and through what.
 
     Both ways are taken: over SSH only the terminal can reach the person's clipboard, and some terminals cannot.

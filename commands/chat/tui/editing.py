@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from textual.content import Content
 from textual.widgets import Static
@@ -11,10 +11,8 @@ from textual.widgets import Static
 from ..images import Picture
 from ..store.messages import Message
 from ..store.parts import Image, Part, Reasoning, Text
-
-if TYPE_CHECKING:
-    from .pane import ChatPane
-    from .screen import ChatScreen
+from .desk import Desk
+from .pane import ChatPane
 
 
 class _Begun(NamedTuple):
@@ -49,7 +47,7 @@ class Editing(Static):
         """What is edited."""
         return None if self._begun is None else self._begun.message
 
-    def begin(self, screen: ChatScreen, pane: ChatPane, message: Message) -> None:
+    def begin(self, screen: Desk, pane: ChatPane, message: Message) -> None:
         """Puts a message into the composer; what is sent next stands beside it."""
         held = screen.pictures.swap({})
         before = (screen.composer.text, held) if self._begun is None else (self._begun.before, self._begun.pictures)
@@ -61,7 +59,7 @@ class Editing(Static):
         self.update(Content(f"editing {_whose(message)}: Enter {what}; Esc leaves it as it is"))
         self.display = True
 
-    def leave(self, screen: ChatScreen) -> bool:
+    def leave(self, screen: Desk) -> bool:
         """Goes back to what stood in the composer; returns whether anything was edited."""
         begun = self._end()
         if begun is None:

@@ -1,30 +1,20 @@
-"""Writes the chat, or a picture of the screen, to a file in the current folder. No file is ever overwritten."""
+"""Exports the chat that has the focus, or a picture of the screen."""
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, get_args
-
-from textual.widget import Widget
+from typing import get_args
 
 from sgl.errors import SglError, UsageError
 
-from ..store.chat_store import ChatStore
 from ..text.oneline import one_line
-from ..transfer.export import Format, export_thread
+from ..transfer.export import Format
+from .chat_file import write_chat, write_new
+from .desk import Desk
 from .notices import tell, tell_error
 
-if TYPE_CHECKING:
-    from .screen import ChatScreen
 
-_LONGEST_NAME: Final = 60
-_NOT_IN_A_NAME: Final = re.compile(r"[^\w.-]+")
-
-
-def export_chat(screen: ChatScreen, format: str = "md", path: Path | None = None) -> None:
+def export_chat(screen: Desk, format: str = "md", path: Path | None = None) -> None:
     """Writes the conversation that has the focus, and tells where it is.
 
     Args:
@@ -41,70 +31,15 @@ def export_chat(screen: ChatScreen, format: str = "md", path: Path | None = None
     if not pane.path:
         tell(screen, "there is nothing to export yet")
         return
-
     write_chat(screen, screen.setup.store, pane.thread_id, known, path)
 
 
-def write_chat(widget: Widget, store: ChatStore, thread_id: str, format: Format, path: Path | None = None) -> None:
-    """Writes any conversation, and tells where it is.
-
-    Args:
-        widget: Any widget of the app.
-        store: Where conversations are kept.
-        thread_id: Which.
-        format: One of `transfer.export.FORMATS`.
-        path: See `export_chat`.
-    """
-
-    def export() -> None:  # In a thread: folders may be on a network.
-        try:
-            title = store.threads.get(thread_id).title
-            written = _write(export_thread(store, thread_id, format), path, title, format)
-        except SglError as error:
-            tell_error(widget, error)
-        else:
-            tell(widget, f"exported to {one_line(str(written))}")
-
-    widget.run_worker(export, thread=True, group="export", exit_on_error=False)
-
-
-def save_picture(screen: ChatScreen) -> None:
+def save_picture(screen: Desk) -> None:
     """Writes what is on the screen as an SVG file, and tells where it is."""
     title = screen.setup.store.threads.get(screen.pane.thread_id).title
     try:
-        written = _write(screen.app.export_screenshot(title=one_line(title) or None), None, title, "svg")
+        written = write_new(screen.app.export_screenshot(title=one_line(title) or None), None, title, "svg")
     except SglError as error:
         tell_error(screen, error)
     else:
         tell(screen, f"saved a picture of the screen to {one_line(str(written))}")
-
-
-def file_name(title: str) -> str:
-    """A title as the name of a file that no shell and no file system minds."""
-    name = _NOT_IN_A_NAME.sub("-", one_line(title).lower())[:_LONGEST_NAME].strip("-.")
-    return name or "chat"
-
-
-def _write(text: str, path: Path | None, title: str, suffix: str) -> Path:
-    for candidate in _candidates(path, title, suffix):
-        try:
-            with candidate.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            reason = error.strerror or str(error)
-            hint = "give another path: /export md PATH" if suffix != "svg" else None
-            raise UsageError(f"{one_line(str(candidate))} cannot be written: {reason}", hint=hint) from error
-        return candidate
-    raise AssertionError("there is always another number")
-
-
-def _candidates(path: Path | None, title: str, suffix: str) -> Iterator[Path]:
-    """The wished file, then the same with -2, -3..."""
-    first = Path(f"{file_name(title)}.{suffix}") if path is None else path.expanduser()
-    if path is not None and first.is_dir():
-        first /= f"{file_name(title)}.{suffix}"
-    yield first
-    for number in itertools.count(2):
-        yield first.with_name(f"{first.stem}-{number}{first.suffix}")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual.app import SuspendNotSupported
 
 from sgl.errors import SglError
 
 from ..outside.editor import edit
+from .desk import Desk
 from .notices import tell, tell_error
 
-if TYPE_CHECKING:
-    from .screen import ChatScreen
 
-
-def open_editor(screen: ChatScreen) -> None:
+def open_editor(screen: Desk) -> None:
     """Gives the terminal to the editor and waits; what was saved is the composer's text then.
 
     An answer goes on to come meanwhile: a thread reads it.

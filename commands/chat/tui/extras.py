@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ..client.events import ScoredToken
 from .message_view import MessageView
 from .notices import tell
+from .pane_base import PaneBase
 from .tool_results import ask_for_results
 
-if TYPE_CHECKING:
-    from .pane import ChatPane
 
-
-async def show_extras(pane: ChatPane, live: MessageView, before: Sequence[ScoredToken]) -> None:
+async def show_extras(pane: PaneBase, live: MessageView, before: Sequence[ScoredToken]) -> None:
     """Shows it when an answer has ended.
 
     Args:

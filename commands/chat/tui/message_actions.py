@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sgl.errors import SglError
 
@@ -12,15 +12,13 @@ from ..store.messages import Message
 from ..store.parts import Text, ToolCall, ToolResult
 from ..text.fences import code_blocks
 from .copying import copy_text
-from .logprobs import move_token
+from .desk import Desk
 from .message_view import MessageView
 from .notices import tell, tell_error
 from .pane import ChatPane
+from .tokens import move_token
 
-if TYPE_CHECKING:
-    from .screen import ChatScreen
-
-Action = Callable[["ChatScreen", ChatPane, MessageView, Message], Awaitable[None]]
+Action = Callable[[Desk, ChatPane, MessageView, Message], Awaitable[None]]
 
 TWICE_SECONDS: Final = 3.0
 """Delete twice within this time deletes."""
@@ -28,7 +26,7 @@ TWICE_SECONDS: Final = 3.0
 NO_SERVER: Final = "there is no server to ask yet"
 
 
-async def act(screen: ChatScreen, view: MessageView, what: str) -> None:
+async def act(screen: Desk, view: MessageView, what: str) -> None:
     """Does what a key asks for, or tells why that cannot be.
 
     Args:
@@ -66,20 +64,20 @@ def why_not_continued(message: Message) -> str:
 # What changes the conversation, or asks for something.
 
 
-async def _edit(screen: ChatScreen, pane: ChatPane, view: MessageView, message: Message) -> None:
+async def _edit(screen: Desk, pane: ChatPane, view: MessageView, message: Message) -> None:
     if message.role == "tool":
         tell(screen, "a tool's result stays as it was given; r asks once more")
     elif message.role == "user" and pane.session is None:
         tell(screen, NO_SERVER, "warning")
     else:
-        screen.editing.begin(screen, pane, message)
+        screen.edit(pane, message)
 
 
-async def _regenerate(screen: ChatScreen, pane: ChatPane, view: MessageView, message: Message) -> None:
+async def _regenerate(screen: Desk, pane: ChatPane, view: MessageView, message: Message) -> None:
     await pane.regenerate(message)
 
 
-async def _continue(screen: ChatScreen, pane: ChatPane, view: MessageView, message: Message) -> None:
+async def _continue(screen: Desk, pane: ChatPane, view: MessageView, message: Message) -> None:
     reason = why_not_continued(message)
     if reason:
         tell(screen, reason)
@@ -87,7 +85,7 @@ async def _continue(screen: ChatScreen, pane: ChatPane, view: MessageView, messa
     await pane.resume(message)
 
 
-async def _fork(screen: ChatScreen, pane: ChatPane, view: MessageView, message: Message) -> None:
+async def _fork(screen: Desk, pane: ChatPane, view: MessageView, message: Message) -> None:
     fork = screen.setup.store.threads.fork(pane.thread_id, message.hash)
     await pane.show_thread(fork.id)
     pane.tells_cached = True
@@ -97,7 +95,7 @@ async def _fork(screen: ChatScreen, pane: ChatPane, view: MessageView, message: 
     screen.composer.focus()
 
 
-async def _delete(screen: ChatScreen, pane: ChatPane, view: MessageView, message: Message) -> None:
+async def _delete(screen: Desk, pane: ChatPane, view: MessageView, message: Message) -> None:
     now = time.monotonic()
     if view.delete_asked is None or now - view.delete_asked > TWICE_SECONDS:
         view.delete_asked = now
@@ -115,15 +113,15 @@ async def _delete(screen: ChatScreen, pane: ChatPane, view: MessageView, message
     (views[-1] if views else screen.composer).focus()
 
 
-async def _older(screen: ChatScreen, pane: ChatPane, view: MessageView, message: Message) -> None:
+async def _older(screen: Desk, pane: ChatPane, view: MessageView, message: Message) -> None:
     await _step(screen, pane, view, message, -1)
 
 
-async def _newer(screen: ChatScreen, pane: ChatPane, view: MessageView, message: Message) -> None:
+async def _newer(screen: Desk, pane: ChatPane, view: MessageView, message: Message) -> None:
     await _step(screen, pane, view, message, 1)
 
 
-async def _step(screen: ChatScreen, pane: ChatPane, view: MessageView, message: Message, step: int) -> None:
+async def _step(screen: Desk, pane: ChatPane, view: MessageView, message: Message, step: int) -> None:
     """Shows another branch, with its message where the old one stood."""
     siblings = pane.store.messages.siblings(pane.thread_id, message.hash)
     target = siblings.previous if step < 0 else siblings.next
@@ -157,32 +155,32 @@ def _count_below(pane: ChatPane, message: Message) -> int:
 # What only looks: it works while an answer comes, too.
 
 
-async def _copy(screen: ChatScreen, pane: ChatPane, view: MessageView) -> None:
+async def _copy(screen: Desk, pane: ChatPane, view: MessageView) -> None:
     text = _text_of(view)
     blocks = code_blocks(text)
     copy_text(screen, blocks[-1].content if blocks else text)
 
 
-async def _copy_all(screen: ChatScreen, pane: ChatPane, view: MessageView) -> None:
+async def _copy_all(screen: Desk, pane: ChatPane, view: MessageView) -> None:
     copy_text(screen, _text_of(view))
 
 
-async def _fold(screen: ChatScreen, pane: ChatPane, view: MessageView) -> None:
+async def _fold(screen: Desk, pane: ChatPane, view: MessageView) -> None:
     if view.thoughts is not None:
         view.thoughts.folded = not view.thoughts.folded
     for card in view.cards:
         card.fold()
 
 
-async def _token_before(screen: ChatScreen, pane: ChatPane, view: MessageView) -> None:
+async def _token_before(screen: Desk, pane: ChatPane, view: MessageView) -> None:
     move_token(pane, view, -1)
 
 
-async def _token_after(screen: ChatScreen, pane: ChatPane, view: MessageView) -> None:
+async def _token_after(screen: Desk, pane: ChatPane, view: MessageView) -> None:
     move_token(pane, view, 1)
 
 
-async def _help(screen: ChatScreen, pane: ChatPane, view: MessageView) -> None:
+async def _help(screen: Desk, pane: ChatPane, view: MessageView) -> None:
     await screen.run_action("help")
 
 
@@ -208,7 +206,7 @@ _CHANGES: Final[Mapping[str, Action]] = {
 _ASKING: Final = frozenset({"regenerate", "continue"})
 """Those that need a server."""
 
-_LOOKS: Final[Mapping[str, Callable[[ChatScreen, ChatPane, MessageView], Awaitable[None]]]] = {
+_LOOKS: Final[Mapping[str, Callable[[Desk, ChatPane, MessageView], Awaitable[None]]]] = {
     "copy": _copy,
     "copy_all": _copy_all,
     "fold": _fold,

@@ -11,7 +11,7 @@ from textual.fuzzy import Matcher
 
 from ..store.threads import Thread
 from ..text.oneline import one_line
-from .screen import ChatScreen
+from .desk import Desk
 from .slash.command import Command
 from .slash.line import CommandLine
 from .slash.table import COMMANDS
@@ -46,12 +46,12 @@ class CommandProvider(Provider):
                 yield Hit(max(by_name, by_help), shown, partial(self._run, command), command.usage, command.help)
 
     def _commands(self) -> list[Command]:
-        on_chat = isinstance(self.screen, ChatScreen)
+        on_chat = isinstance(self.screen, Desk)
         return [command for command in COMMANDS if command.name not in _DOUBLES] if on_chat else []
 
     def _run(self, command: Command) -> None:
         screen = self.screen
-        assert isinstance(screen, ChatScreen)
+        assert isinstance(screen, Desk)
         if command.needs_arguments:
             screen.composer.put(f"{command.name} ")
             screen.composer.focus()
@@ -65,7 +65,7 @@ class ChatProvider(Provider):
     async def startup(self) -> None:
         """Reads the list once."""
         self._threads: list[Thread] = []
-        if isinstance(self.screen, ChatScreen):
+        if isinstance(self.screen, Desk):
             rows = self.screen.setup.store.threads.summaries(limit=MOST_CHATS)
             self._threads = [row.thread for row in rows if row.thread.title]
 
@@ -80,7 +80,7 @@ class ChatProvider(Provider):
 
     def _open(self, thread_id: str) -> None:
         screen = self.screen
-        assert isinstance(screen, ChatScreen)
+        assert isinstance(screen, Desk)
         screen.call_later(screen.pane.show_thread, thread_id)
         screen.composer.focus()
 

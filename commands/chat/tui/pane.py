@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Final
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message as WidgetMessage
@@ -25,16 +24,18 @@ from ..store.parts import Part, Parts, Text, ToolResult
 from .crash_log import hint_of
 from .error_card import ErrorCard
 from .extras import show_extras
-from .logprobs import ALTERNATIVES, Scores, show_token, turn_off_if_refused
 from .logprobs_view import ScoresView
 from .look import Marks
 from .message_view import MessageView
+from .pane_base import PaneBase
 from .picture_chip import PictureChip
+from .scores import ALTERNATIVES, Scores
 from .shown import Shown, shown_path
 from .status_line import StatusLine, numbers_of, stored_numbers
 from .stream import AnswerStream, Ended
 from .thoughts import Showing
 from .token_panel import TokenPanel
+from .tokens import show_token, turn_off_if_refused
 from .tool_card import ToolCard
 from .tool_results import answer_call, ask_for_results
 from .transcript import Transcript
@@ -60,7 +61,7 @@ class EndPill(Static):
         self.query_ancestor(ChatPane).transcript.follow()
 
 
-class ChatPane(Vertical):
+class ChatPane(PaneBase):
     """Shows one conversation.
 
     Attributes:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sgl.terminal import Terminal
@@ -35,12 +35,14 @@ class FullScreen:
         choice: In which conversation.
         stream: Whether answers are asked for in pieces.
         show_reasoning: Whether ``-R`` was not given.
+        extra: More fields for every request, such as ``response_format``.
     """
 
     wishes: Sequence[Wish]
     choice: Choice
     stream: bool = True
     show_reasoning: bool = True
+    extra: Mapping[str, object] = field(default_factory=dict)
 
     def run(self, store: ChatStore, environ: Mapping[str, str] = os.environ) -> int:
         """Chats until the person leaves; returns the exit code.
@@ -69,6 +71,7 @@ class FullScreen:
             marks=UNICODE if Terminal(sys.stdout, environ).unicode else ASCII,
             environ=environ,
             stream=self.stream,
+            extra=self.extra,
         )
 
     def _threads(self, store: ChatStore, profile: Profile) -> tuple[str, ...]:

@@ -11,16 +11,19 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message as WidgetMessage
-from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer, Input, Static, TextArea
+
+from sgl.errors import SglError
 
 from ..images import Picture
 from ..session.session import Session
+from ..store.messages import Message
 from ..store.parts import Part, Text
 from ..text.oneline import one_line
 from .code_block import CodeBlock
 from .composer import Composer
 from .copying import copy_text
+from .desk import Desk
 from .editing import Editing
 from .exporting import export_chat, save_picture
 from .external_editor import open_editor
@@ -32,9 +35,11 @@ from .message_actions import act
 from .message_view import MessageView
 from .model_picker import ModelPicker
 from .no_server import clear, look_again, show_failure
+from .notices import tell_error
 from .pane import ChatPane
 from .panels import WIDE, Panels
-from .pictures import Pictures, add_picture, picture_from_file
+from .picture_input import add_picture, picture_from_file
+from .pictures import Pictures
 from .setup import Setup
 from .slash.menu import SlashMenu
 from .slash.words import is_command, question
@@ -45,7 +50,7 @@ TWICE_SECONDS: Final = 2.0
 """Ctrl-C twice within this time quits."""
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(Desk):
     """Puts questions to every pane and keeps the panels.
 
     Attributes:
@@ -68,8 +73,9 @@ class ChatScreen(Screen[None]):
             ChatPane(setup.store, thread_id, setup.marks, setup.profile.thinking, setup.environ)
             for thread_id in setup.thread_ids
         ]
-        for pane in self.panes[1:]:
-            pane.add_class("-beside")
+        for pane in self.panes:
+            pane.request_extra = setup.extra
+            pane.set_class(pane is not self.panes[0], "-beside")
         self.composer = Composer(setup.store.prompts.recent())
         self.panels = Panels(setup, self.panes, self.composer)
         self._links = [Link(pane, setup.connector(index)) for index, pane in enumerate(self.panes)]
@@ -144,10 +150,15 @@ class ChatScreen(Screen[None]):
         if any(pane.streaming for pane in self.panes):
             self.notify("the answer is still coming; Esc stops it")
             return
-        images, typed = self.pictures.take(event.text, self.setup.store)
-        text = question(typed)
+        try:
+            images, typed = self.pictures.take(event.text, self.setup.store)
+            text = question(typed)
+            if text:
+                self.setup.store.prompts.add(typed)
+        except SglError as error:  # A full disk: what was typed stays.
+            tell_error(self, error)
+            return
         if text:
-            self.setup.store.prompts.add(typed)
             self.composer.remember(typed)
         self.composer.put("")
         if await self.editing.send(images, text):
@@ -228,10 +239,9 @@ class ChatScreen(Screen[None]):
         event.stop()
         await act(self, event.view, event.what)
 
-    def edit(self, view: MessageView) -> None:
+    def edit(self, pane: ChatPane, message: Message) -> None:
         """Puts a message into the composer; what is sent next stands beside it."""
-        if view.message is not None:
-            self.editing.begin(self, self.pane_of(view), view.message)
+        self.editing.begin(self, pane, message)
 
     def on_code_block_copied(self, event: CodeBlock.Copied) -> None:
         """The word copy of some code was clicked on."""
@@ -302,10 +312,11 @@ class ChatScreen(Screen[None]):
 
     def action_leave(self) -> None:
         """Ctrl-D."""
-        if self.composer.text and self.composer.has_focus:
-            self.composer.action_delete_right()
-            return
-        self.app.exit(0)
+        focused = self.focused
+        if (isinstance(focused, Input) and focused.value) or (isinstance(focused, TextArea) and focused.text):
+            focused.action_delete_right()
+        else:
+            self.app.exit(0)
 
     async def action_new_chat(self) -> None:
         """Begins another conversation."""

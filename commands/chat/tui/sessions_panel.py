@@ -23,8 +23,8 @@ from ..store.threads import Summary, Thread
 from ..text.oneline import fit, one_line
 from ..transfer.export import Format
 from .ask_screen import AskScreen
+from .chat_file import write_chat
 from .entry_line import EntryLine
-from .exporting import write_chat
 from .format_screen import FormatScreen
 from .key_names import key_names
 from .keys import SESSION_ROW

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..client.connector import Connector
 from ..profile.profile import Profile
@@ -26,6 +26,7 @@ class Setup:
         marks: Signs that the terminal can show.
         environ: Environment variables.
         stream: Whether answers are asked for in pieces.
+        extra: More fields for every request, such as ``response_format``.
         clock: What answers are timed with, in seconds.
     """
 
@@ -37,4 +38,5 @@ class Setup:
     marks: Marks
     environ: Mapping[str, str]
     stream: bool = True
+    extra: Mapping[str, object] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic

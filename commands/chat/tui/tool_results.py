@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .composer import Composer
 from .message_view import MessageView
 from .notices import tell
+from .pane_base import PaneBase
 from .tool_card import ResultField, ToolCard
 
-if TYPE_CHECKING:
-    from .pane import ChatPane
 
-
-async def ask_for_results(pane: ChatPane, *, take_focus: bool) -> None:
+async def ask_for_results(pane: PaneBase, *, take_focus: bool) -> None:
     """Asks for results below the calls of the last message, and nowhere else.
 
     Args:
@@ -31,7 +27,7 @@ async def ask_for_results(pane: ChatPane, *, take_focus: bool) -> None:
         _focus(cards[0])
 
 
-async def answer_call(pane: ChatPane, view: MessageView) -> None:
+async def answer_call(pane: PaneBase, view: MessageView) -> None:
     """Gives the results to the model when every call has one, else goes to the next call without."""
     if pane.streaming:
         tell(pane, "the answer is still coming; Esc stops it")
@@ -53,7 +49,7 @@ def _cards(view: MessageView) -> list[ToolCard]:
     return [card for card in view.query(ToolCard) if card.is_call]
 
 
-def _is_idle(pane: ChatPane) -> bool:
+def _is_idle(pane: PaneBase) -> bool:
     focused = pane.screen.focused
     return focused is None or (isinstance(focused, Composer) and not focused.text)
 

@@ -20,8 +20,8 @@ from ...text.oneline import fit, one_line
 from ...text.sanitize import sanitize
 from ..columns_text import ColumnsText, Rows
 from ..copying import copy_text
+from ..desk import Desk
 from ..notices import tell
-from ..screen import ChatScreen
 from ..text_screen import TextScreen
 from .command import Choice, Command
 from .complete import options, paths, words
@@ -41,7 +41,7 @@ _LONGEST: Final = 60
 _PRESETS: Final = ("save", "load", "delete")
 
 
-async def _system(screen: ChatScreen, text: str) -> None:
+async def _system(screen: Desk, text: str) -> None:
     if not text:
         system = screen.setup.store.threads.get(screen.pane.thread_id).system
         if not system:
@@ -58,7 +58,7 @@ async def _system(screen: ChatScreen, text: str) -> None:
     tell(screen, f"system prompt: {fit(one_line(system), _LONGEST)}" if system else "there is no system prompt now")
 
 
-async def _set(screen: ChatScreen, text: str) -> None:
+async def _set(screen: Desk, text: str) -> None:
     if text == _OFF:
         for pane in screen.panes:
             set_options(pane, {})
@@ -72,7 +72,7 @@ async def _set(screen: ChatScreen, text: str) -> None:
     tell(screen, shown or "no options are set: the server takes its own\n/set temperature=0.2 sets one")
 
 
-async def _preset(screen: ChatScreen, text: str) -> None:
+async def _preset(screen: Desk, text: str) -> None:
     verb, _, name = text.partition(" ")
     if verb not in _PRESETS:
         verb, name = "load", text
@@ -97,7 +97,7 @@ async def _preset(screen: ChatScreen, text: str) -> None:
             _use(screen, name, await asyncio.to_thread(profiles.preset, name))
 
 
-def _use(screen: ChatScreen, name: str, preset: Preset) -> None:
+def _use(screen: Desk, name: str, preset: Preset) -> None:
     for pane in screen.panes:
         set_system(pane, preset.system)
         set_options(pane, preset.options)
@@ -108,7 +108,7 @@ def _use(screen: ChatScreen, name: str, preset: Preset) -> None:
     tell(screen, "\n".join(told))
 
 
-async def _list_presets(screen: ChatScreen) -> None:
+async def _list_presets(screen: Desk) -> None:
     profiles = screen.setup.profiles
 
     def read() -> list[tuple[str, str]]:
@@ -127,7 +127,7 @@ def _described(preset: Preset) -> str:
     return ", ".join(one_line(word) for word in words if word)
 
 
-def _complete_preset(screen: ChatScreen, text: str) -> list[Choice]:
+def _complete_preset(screen: Desk, text: str) -> list[Choice]:
     verb, blank, start = text.partition(" ")
     saved = screen.setup.profiles.presets()
     if blank and verb in _PRESETS:
@@ -140,7 +140,7 @@ def _complete_preset(screen: ChatScreen, text: str) -> list[Choice]:
     return [*(Choice(name, help="use it") for name in saved if name.startswith(text)), *verbs(screen, text)]
 
 
-async def _think(screen: ChatScreen, text: str) -> None:
+async def _think(screen: Desk, text: str) -> None:
     if text:
         new = [(pane, with_thinking(options_of(pane), text)) for pane in screen.panes]
         for pane, changed in new:
@@ -157,7 +157,7 @@ def _thinking(settings: Mapping[str, object]) -> str:
     return one_line(", ".join(words)) or "as the model wants; /think on, off, low, medium, high or budget N"
 
 
-async def _json(screen: ChatScreen, text: str) -> None:
+async def _json(screen: Desk, text: str) -> None:
     format: object = {"type": "json_object"}
     if text == _OFF:
         format = None
@@ -172,7 +172,7 @@ async def _json(screen: ChatScreen, text: str) -> None:
         tell(screen, f"answers are JSON{schema} from now on; /json off ends it")
 
 
-async def _tools(screen: ChatScreen, text: str) -> None:
+async def _tools(screen: Desk, text: str) -> None:
     if text == _OFF:
         for pane in screen.panes:
             set_tools(pane, ())

@@ -13,9 +13,9 @@ from sgl.errors import UsageError
 from ...files import read_small_text
 from ...images import image_from_uri, read_image
 from ...text.oneline import one_line
+from ..desk import Desk
 from ..notices import tell
-from ..pictures import add_picture, picture_from_clipboard, picture_from_url
-from ..screen import ChatScreen
+from ..picture_input import add_picture, picture_from_clipboard, picture_from_url
 from .command import Command
 from .complete import paths
 
@@ -25,7 +25,7 @@ MOST_BYTES: Final = 256 << 10
 _CLIPBOARD: Final = "clipboard"
 
 
-async def _image(screen: ChatScreen, text: str) -> None:
+async def _image(screen: Desk, text: str) -> None:
     if text == _CLIPBOARD:
         picture_from_clipboard(screen)
     elif text.startswith(("http://", "https://")):
@@ -37,7 +37,7 @@ async def _image(screen: ChatScreen, text: str) -> None:
             add_picture(screen, await asyncio.to_thread(read_image, Path(name).expanduser()))
 
 
-async def _file(screen: ChatScreen, text: str) -> None:
+async def _file(screen: Desk, text: str) -> None:
     quoted = [await asyncio.to_thread(_quote, name) for name in _names(text)]
     screen.composer.put("\n\n".join([*quoted, ""]))
     screen.composer.focus()

@@ -10,8 +10,8 @@ from ...quick_bench import QuickBench, quick_bench
 from ...text.oneline import one_line
 from ..columns_text import ColumnsText, Rows
 from ..copying import copy_text
+from ..desk import Desk
 from ..notices import tell
-from ..screen import ChatScreen
 from ..text_screen import TextScreen
 from .command import Command
 from .settings import session_of
@@ -19,7 +19,7 @@ from .settings import session_of
 REQUESTS: Final = 10
 
 
-async def _bench(screen: ChatScreen, text: str) -> None:
+async def _bench(screen: Desk, text: str) -> None:
     pane = screen.pane
     session = session_of(pane)
     stop = Stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from ..screen import ChatScreen
+from ..desk import Desk
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Choice:
     complete: bool = True
 
 
-Run = Callable[[ChatScreen, str], Awaitable[None]]
+Run = Callable[[Desk, str], Awaitable[None]]
 """Does it: gets the arguments as they were typed. Raises `SglError` for what a person can put right."""
 
-Complete = Callable[[ChatScreen, str], Sequence[Choice]]
+Complete = Callable[[Desk, str], Sequence[Choice]]
 """What the arguments that were typed so far could become. Never waits for a server."""
 
 

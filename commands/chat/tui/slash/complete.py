@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 from ...outside.paths import complete_path
 from ...session.options import OPTIONS
-from ..screen import ChatScreen
+from ..desk import Desk
 from .command import Choice, Complete
 
 
 def words(*choices: tuple[str, str]) -> Complete:
     """One word of a fixed list, each with what it is; a word that ends in a blank needs more after it."""
 
-    def complete(screen: ChatScreen, text: str) -> Sequence[Choice]:
+    def complete(screen: Desk, text: str) -> Sequence[Choice]:
         return [
             Choice(word, word.strip(), help, complete=not word.endswith(" "))
             for word, help in choices
@@ -31,7 +31,7 @@ def paths(*others: tuple[str, str], mark: str = "") -> Complete:
         mark: What has to stand before a path.
     """
 
-    def complete(screen: ChatScreen, text: str) -> Sequence[Choice]:
+    def complete(screen: Desk, text: str) -> Sequence[Choice]:
         found = list(words(*others)(screen, text))
         if text.startswith(mark):
             names = complete_path(text[len(mark) :], screen.setup.environ)
@@ -41,10 +41,10 @@ def paths(*others: tuple[str, str], mark: str = "") -> Complete:
     return complete
 
 
-def names(read: Callable[[ChatScreen], Sequence[tuple[str, str]]]) -> Complete:
+def names(read: Callable[[Desk], Sequence[tuple[str, str]]]) -> Complete:
     """One of a list that is made when it is needed; what holds the typed text comes after what begins with it."""
 
-    def complete(screen: ChatScreen, text: str) -> Sequence[Choice]:
+    def complete(screen: Desk, text: str) -> Sequence[Choice]:
         wanted, all_names = text.lower(), read(screen)
         first = [each for each in all_names if each[0].lower().startswith(wanted)]
         rest = [each for each in all_names if wanted in each[0].lower() and each not in first]
@@ -53,7 +53,7 @@ def names(read: Callable[[ChatScreen], Sequence[tuple[str, str]]]) -> Complete:
     return complete
 
 
-def options(screen: ChatScreen, text: str) -> Sequence[Choice]:
+def options(screen: Desk, text: str) -> Sequence[Choice]:
     """The name of an option at the end of a list of them."""
     before, blank, last = text.rpartition(" ")
     if "=" in last:

@@ -11,20 +11,20 @@ from sgl.errors import UsageError
 from ...store.messages import Message, Role
 from ...text.oneline import fit, one_line
 from ..branches_screen import BranchesScreen
+from ..desk import Desk
 from ..notices import tell
 from ..pane import ChatPane
-from ..screen import ChatScreen
 from .command import Choice, Command
 from .settings import changed, session_of
 
 _LONGEST: Final = 60
 
 
-async def _new(screen: ChatScreen, text: str) -> None:
+async def _new(screen: Desk, text: str) -> None:
     await screen.action_new_chat()
 
 
-async def _retry(screen: ChatScreen, text: str) -> None:
+async def _retry(screen: Desk, text: str) -> None:
     for pane in screen.panes:
         _last(pane, "user", "there is nothing to answer yet")
         session_of(pane)
@@ -32,19 +32,19 @@ async def _retry(screen: ChatScreen, text: str) -> None:
         await pane.retry()
 
 
-async def _edit(screen: ChatScreen, text: str) -> None:
-    asked = _last(screen.pane, "user", "there is no question to edit yet")
-    view = await screen.pane.transcript.reveal(asked.hash)
-    if view is not None:
-        screen.edit(view)
+async def _edit(screen: Desk, text: str) -> None:
+    pane = screen.pane
+    asked = _last(pane, "user", "there is no question to edit yet")
+    await pane.transcript.reveal(asked.hash)
+    screen.edit(pane, asked)
 
 
-async def _continue(screen: ChatScreen, text: str) -> None:
+async def _continue(screen: Desk, text: str) -> None:
     session_of(screen.pane)
     await screen.pane.resume(_last(screen.pane, "assistant", "there is no answer to go on with yet"))
 
 
-async def _undo(screen: ChatScreen, text: str) -> None:
+async def _undo(screen: Desk, text: str) -> None:
     asked = [(pane, _last(pane, "user", "there is nothing to take back")) for pane in screen.panes]
     for pane, message in asked:
         screen.setup.store.threads.move(pane.thread_id, message.parent_hash)
@@ -52,7 +52,7 @@ async def _undo(screen: ChatScreen, text: str) -> None:
     tell(screen, f"taken back: {fit(one_line(asked[0][1].text), _LONGEST)}\n/branches finds it again")
 
 
-async def _fork(screen: ChatScreen, text: str) -> None:
+async def _fork(screen: Desk, text: str) -> None:
     pane, threads = screen.pane, screen.setup.store.threads
     old = threads.get(pane.thread_id)
     if old.tip_hash is None:
@@ -62,7 +62,7 @@ async def _fork(screen: ChatScreen, text: str) -> None:
     tell(screen, f"forked: {shared} messages are shared; the first chat is in the list of chats (Ctrl+B)")
 
 
-async def _branches(screen: ChatScreen, text: str) -> None:
+async def _branches(screen: Desk, text: str) -> None:
     pane, store = screen.pane, screen.setup.store
     chosen = await screen.app.push_screen_wait(BranchesScreen(store, pane.thread_id, screen.setup.marks))
     if chosen is not None:
@@ -70,7 +70,7 @@ async def _branches(screen: ChatScreen, text: str) -> None:
         await pane.show_thread(pane.thread_id)
 
 
-async def _sessions(screen: ChatScreen, text: str) -> None:
+async def _sessions(screen: Desk, text: str) -> None:
     panel = screen.panels.sessions
     if not (text and panel.display):  # A search in the open list leaves it open.
         screen.action_toggle_sessions()
@@ -78,18 +78,18 @@ async def _sessions(screen: ChatScreen, text: str) -> None:
         panel.query_one("#sessions-search", Input).value = text
 
 
-async def _rename(screen: ChatScreen, text: str) -> None:
+async def _rename(screen: Desk, text: str) -> None:
     title = screen.setup.store.threads.rename(screen.pane.thread_id, text).title
     changed(screen.pane)
     tell(screen, f"this chat is called {title} now")
 
 
-def _complete_title(screen: ChatScreen, text: str) -> list[Choice]:
+def _complete_title(screen: Desk, text: str) -> list[Choice]:
     title = screen.setup.store.threads.get(screen.pane.thread_id).title
     return [] if text or not title else [Choice(title, help="the title now")]
 
 
-async def _tag(screen: ChatScreen, text: str) -> None:
+async def _tag(screen: Desk, text: str) -> None:
     threads, pane = screen.setup.store.threads, screen.pane
     if text:
         threads.tag(pane.thread_id, [] if text == "off" else text.replace(",", " ").split())
@@ -99,7 +99,7 @@ async def _tag(screen: ChatScreen, text: str) -> None:
     tell(screen, f"labels of this chat: {words}" if tags else "this chat has no labels\n/tag WORD gives it one")
 
 
-def _complete_tag(screen: ChatScreen, text: str) -> list[Choice]:
+def _complete_tag(screen: Desk, text: str) -> list[Choice]:
     before, blank, last = text.rpartition(" ")
     known = screen.setup.store.threads.tags()
     return [Choice(f"{before}{blank}{tag}", tag) for tag in known if tag.startswith(last) and " " not in tag]

@@ -13,8 +13,8 @@ from ...store.turns import Turn
 from ...text.oneline import one_line
 from ..columns_text import ColumnsText, Rows
 from ..copying import copy_text
+from ..desk import Desk
 from ..message_view import ENDINGS
-from ..screen import ChatScreen
 from ..status_line import stored_numbers, words_of
 from ..text_screen import TextScreen
 from .command import Command
@@ -30,7 +30,7 @@ _MEANINGS: Final = (
 )
 
 
-async def _stats(screen: ChatScreen, text: str) -> None:
+async def _stats(screen: Desk, text: str) -> None:
     pane = screen.pane
     turns = screen.setup.store.turns.of_thread(pane.thread_id)
     groups = []
@@ -60,7 +60,7 @@ def _of_all(turns: Sequence[Turn]) -> list[tuple[str, str]]:
     return [*rows, ("tokens out", f"{sum(each.output_tokens or 0 for each in figures):,}")]
 
 
-async def _tokens(screen: ChatScreen, text: str) -> None:
+async def _tokens(screen: Desk, text: str) -> None:
     pane, session = screen.pane, screen.pane.session
     rows: list[tuple[str, str]] = []
     turns = [turn for turn in screen.setup.store.turns.of_thread(pane.thread_id) if turn.figures.input_tokens]
@@ -88,7 +88,7 @@ async def _tokens(screen: ChatScreen, text: str) -> None:
     screen.app.push_screen(TextScreen("Tokens", body, lambda copied: copy_text(screen, copied)))
 
 
-async def _logprobs(screen: ChatScreen, text: str) -> None:
+async def _logprobs(screen: Desk, text: str) -> None:
     await screen.action_toggle_logprobs()
 
 

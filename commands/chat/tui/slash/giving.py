@@ -12,8 +12,8 @@ from ...outside.paths import complete_path
 from ...text.fences import code_blocks
 from ...transfer.export import FORMATS
 from ..copying import copy_text
+from ..desk import Desk
 from ..exporting import export_chat
-from ..screen import ChatScreen
 from .command import Choice, Command
 from .complete import words
 
@@ -21,7 +21,7 @@ _SUFFIXES: Final = {".md": "md", ".markdown": "md", ".html": "html", ".htm": "ht
 _CODE: Final = "code"
 
 
-async def _export(screen: ChatScreen, text: str) -> None:
+async def _export(screen: Desk, text: str) -> None:
     format, _, name = text.partition(" ")
     if format not in FORMATS:
         suffix = Path(text).suffix.lower()
@@ -31,7 +31,7 @@ async def _export(screen: ChatScreen, text: str) -> None:
     export_chat(screen, format, Path(name.strip()) if name.strip() else None)
 
 
-def _complete_export(screen: ChatScreen, text: str) -> Sequence[Choice]:
+def _complete_export(screen: Desk, text: str) -> Sequence[Choice]:
     format, blank, start = text.partition(" ")
     if blank:
         found = complete_path(start, screen.setup.environ)
@@ -44,7 +44,7 @@ def _complete_export(screen: ChatScreen, text: str) -> Sequence[Choice]:
     )(screen, text)
 
 
-async def _copy(screen: ChatScreen, text: str) -> None:
+async def _copy(screen: Desk, text: str) -> None:
     answers = [message.text for message in reversed(screen.pane.path) if message.role == "assistant"]
     if not answers:
         raise UsageError("there is no answer to copy yet")

@@ -9,8 +9,8 @@ from textual.fuzzy import Matcher
 
 from sgl.errors import SglError, UsageError
 
+from ..desk import Desk
 from ..notices import tell, tell_error
-from ..screen import ChatScreen
 from . import table
 from .command import Command
 from .suggestion import Suggestion
@@ -20,7 +20,7 @@ from .words import parse
 class CommandLine:
     """The commands of one screen."""
 
-    def __init__(self, screen: ChatScreen) -> None:
+    def __init__(self, screen: Desk) -> None:
         self._screen = screen
 
     def run(self, text: str) -> None:

@@ -13,15 +13,15 @@ from sgl.errors import UsageError, echo
 from ...text.oneline import one_line
 from ..columns_text import ColumnsText
 from ..copying import copy_text
+from ..desk import Desk
 from ..notices import tell
-from ..screen import ChatScreen
 from ..text_screen import TextScreen
 from .command import Command
 from .complete import names
 from .key_rows import key_rows
 
 
-async def _theme(screen: ChatScreen, text: str) -> None:
+async def _theme(screen: Desk, text: str) -> None:
     if not text:
         screen.app.search_themes()
         return
@@ -34,16 +34,16 @@ async def _theme(screen: ChatScreen, text: str) -> None:
     tell(screen, f"the theme is {text}; /save-profile keeps it")
 
 
-def _themes(screen: ChatScreen) -> Sequence[tuple[str, str]]:
+def _themes(screen: Desk) -> Sequence[tuple[str, str]]:
     return [(name, "in use" if name == screen.app.theme else "") for name in sorted(screen.app.available_themes)]
 
 
-async def _keys(screen: ChatScreen, text: str) -> None:
+async def _keys(screen: Desk, text: str) -> None:
     body = ColumnsText(key_rows(screen.setup.profile.keymap))
     screen.app.push_screen(TextScreen("Keys", body, lambda copied: copy_text(screen, copied)))
 
 
-async def _save_profile(screen: ChatScreen, text: str) -> None:
+async def _save_profile(screen: Desk, text: str) -> None:
     setup, pane = screen.setup, screen.pane
     thread = setup.store.threads.get(pane.thread_id)
     profile = replace(
@@ -58,7 +58,7 @@ async def _save_profile(screen: ChatScreen, text: str) -> None:
     tell(screen, f"{kept} are those of new chats from now on\n{one_line(str(path))}")
 
 
-async def _quit(screen: ChatScreen, text: str) -> None:
+async def _quit(screen: Desk, text: str) -> None:
     screen.app.exit(0)
 
 

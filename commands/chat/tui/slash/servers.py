@@ -20,9 +20,9 @@ from ...session.session import Session
 from ...text.oneline import one_line
 from ..columns_text import ColumnsText, Rows
 from ..copying import copy_text
+from ..desk import Desk
 from ..notices import tell
 from ..plain_text import PlainText
-from ..screen import ChatScreen
 from ..server_screen import ServerScreen
 from ..text_screen import TextScreen
 from .command import Command
@@ -30,7 +30,7 @@ from .complete import names
 from .settings import changed, session_of
 
 
-async def _model(screen: ChatScreen, text: str) -> None:
+async def _model(screen: Desk, text: str) -> None:
     session = screen.pane.session
     if not text:
         now = f"the model is {one_line(session.model)}" if session is not None else "no model is chosen yet"
@@ -62,25 +62,25 @@ def _served(session: Session) -> tuple[str, ...]:
         return ()
 
 
-def _ask_for(screen: ChatScreen, session: Session, model: str) -> None:
+def _ask_for(screen: Desk, session: Session, model: str) -> None:
     session.model = model
     changed(screen.pane)
     tell(screen, f"the model is {one_line(model)} from now on")
 
 
-def _start(screen: ChatScreen, model: Startable) -> None:
+def _start(screen: Desk, model: Startable) -> None:
     if model.why_not:
         raise UsageError(f"no server can be started for {one_line(model.name)}: {model.why_not}")
     tell(screen, f"starting a server for {one_line(model.name)}")
     screen.link_of(screen.pane).start(model.name)
 
 
-def _known_models(screen: ChatScreen) -> Sequence[tuple[str, str]]:
+def _known_models(screen: Desk) -> Sequence[tuple[str, str]]:
     connected = screen.link_of(screen.pane).connected
     return [(name, "") for name in connected.models] if connected is not None else []
 
 
-async def _models(screen: ChatScreen, text: str) -> None:
+async def _models(screen: Desk, text: str) -> None:
     session = screen.pane.session
     groups = []
     if session is not None:
@@ -94,7 +94,7 @@ async def _models(screen: ChatScreen, text: str) -> None:
     screen.app.push_screen(TextScreen("Models", body, lambda copied: copy_text(screen, copied)))
 
 
-async def _url(screen: ChatScreen, text: str) -> None:
+async def _url(screen: Desk, text: str) -> None:
     if not text:
         session = screen.pane.session
         where = "there is no server yet" if session is None else f"the server is {session.client.endpoint.url}"
@@ -105,12 +105,12 @@ async def _url(screen: ChatScreen, text: str) -> None:
     screen.link_of(screen.pane).connect_to(Connector(Wish(url=address), screen.setup.environ))
 
 
-async def _server(screen: ChatScreen, text: str) -> None:
+async def _server(screen: Desk, text: str) -> None:
     session = session_of(screen.pane)
     screen.app.push_screen(ServerScreen(session.client, screen.setup.marks, session.model))
 
 
-async def _prompt(screen: ChatScreen, text: str) -> None:
+async def _prompt(screen: Desk, text: str) -> None:
     session = session_of(screen.pane)
     prompt = await asyncio.to_thread(
         Inspector(session.client).prompt, session.request_messages(), session.model, template_fields(session)

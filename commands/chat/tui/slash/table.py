@@ -10,7 +10,7 @@ from sgl.errors import UsageError, echo
 
 from ..columns_text import ColumnsText, Rows
 from ..copying import copy_text
-from ..screen import ChatScreen
+from ..desk import Desk
 from ..text_screen import TextScreen
 from . import asking, attaching, bench, conversation, figures, giving, program, servers
 from .command import Command
@@ -27,7 +27,7 @@ _GROUPS: Final[tuple[tuple[str, Sequence[Command]], ...]] = (
 )
 
 
-async def _help(screen: ChatScreen, text: str) -> None:
+async def _help(screen: Desk, text: str) -> None:
     body = ColumnsText([*command_rows(), *key_rows(screen.setup.profile.keymap)])
     screen.app.push_screen(TextScreen("Commands and keys", body, lambda copied: copy_text(screen, copied)))
 
