@@ -193,7 +193,7 @@ async def driving(
     *answers: Answer,
     size: tuple[int, int] = SIZE,
     wishes: Sequence[Wish] | None = None,
-    choice: Choice = Choice(),
+    choice: Choice | None = None,
     environ: Mapping[str, str] | None = None,
     unicode: bool = True,
     ready: bool = True,
@@ -208,7 +208,7 @@ async def driving(
         answers: What the endpoint answers, in order; the last one stays.
         size: Columns and rows.
         wishes: Whom to ask; the endpoint by default.
-        choice: In which conversation.
+        choice: In which conversation; a new one by default.
         environ: More variables.
         unicode: Whether the terminal can show more than ASCII.
         ready: Whether to wait until every pane has its server.
@@ -217,7 +217,7 @@ async def driving(
     if answers:
         fake.script = list(answers)
     variables = {**home_environ(home), **(environ or {})}
-    full = FullScreen(wishes or [Wish(url=fake.url)], choice, show_reasoning=show_reasoning)
+    full = FullScreen(wishes or [Wish(url=fake.url)], choice or Choice(), show_reasoning=show_reasoning)
     setup = replace(full.setup(store, variables), marks=UNICODE if unicode else ASCII, clock=StepClock())
     app = ChatApp(setup)
     app.animation_level = "none"

@@ -55,7 +55,9 @@ def public(kind: type[DOMNode], name: str) -> bool:
     return not name.startswith("_") and any(hasattr(vars(base).get(name), "__set__") for base in kind.__mro__)
 
 
-@pytest.mark.parametrize("kind", sorted(set(ours()), key=lambda kind: kind.__qualname__), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", sorted(set(ours()), key=lambda kind: kind.__qualname__), ids=lambda kind: kind.__name__
+)
 def test_no_attribute_means_two_things(kind: type[DOMNode]) -> None:
     assert issubclass(kind, Widget | Screen | App)
     both = {name for name in assigned(kind) & taken(kind) if not public(kind, name)}

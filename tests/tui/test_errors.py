@@ -14,7 +14,9 @@ from .conftest import MatchesSvg, StartChat
 
 @pytest.mark.parametrize("status", [400, 500])
 async def test_a_refusal_is_shown_and_tried_again(chat: StartChat, matches_svg: MatchesSvg, status: int) -> None:
-    async with chat(Answer(status=status, body={"error": {"message": "no such thing as a free lunch"}}), said("Here.")) as it:
+    async with chat(
+        Answer(status=status, body={"error": {"message": "no such thing as a free lunch"}}), said("Here.")
+    ) as it:
         await it.ask("Lunch?")
         await it.see("no such thing as a free lunch")
         await it.ended()

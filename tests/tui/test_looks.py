@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
 from sgl_cli.chat.client.wish import Wish
-from tests.fake_openai import Answer, fake_openai, piece, said
+from tests.fake_openai import Answer, FakeOpenAI, fake_openai, piece, said
 
 from .conftest import MatchesSvg, StartChat
 from .driving import words_of
@@ -19,7 +20,9 @@ SMALL = (60, 20)
 async def test_a_terminal_is_made_small_and_large_again(chat: StartChat, matches_svg: MatchesSvg) -> None:
     gate = threading.Event()
     words = [f"word{number} " for number in range(60)]
-    async with chat(Answer([*(piece(content=word) for word in words), gate, piece(content="the end."), piece("stop")])) as it:
+    async with chat(
+        Answer([*(piece(content=word) for word in words), gate, piece(content="the end."), piece("stop")])
+    ) as it:
         await it.ask("Tell me a lot.")
         await it.see("word59")
         await it.settled()
@@ -62,7 +65,9 @@ async def test_no_color(chat: StartChat, matches_svg: MatchesSvg, monkeypatch: p
 
 
 async def test_ascii(chat: StartChat, matches_svg: MatchesSvg) -> None:
-    async with chat(Answer(status=500, body={"error": {"message": "boom"}}), words_of("ok.", reasoning=["Hm."]), unicode=False) as it:
+    async with chat(
+        Answer(status=500, body={"error": {"message": "boom"}}), words_of("ok.", reasoning=["Hm."]), unicode=False
+    ) as it:
         await it.ask("Show me something.")
         await it.see("boom")
         await it.settled()
@@ -70,12 +75,16 @@ async def test_ascii(chat: StartChat, matches_svg: MatchesSvg) -> None:
         matches_svg(it, "ascii")
 
 
+def both(other: FakeOpenAI) -> Callable[[FakeOpenAI], list[Wish]]:
+    """The usual endpoint, and another."""
+    return lambda fake: [Wish(url=fake.url, model="served"), Wish(url=other.url, model="other")]
+
+
 async def test_two_models_answer_side_by_side(chat: StartChat, matches_svg: MatchesSvg) -> None:
     with fake_openai() as other:
         other.models = ["other"]
         other.script = [said("The other way."), said("Still mine.")]
-        wishes = lambda fake: [Wish(url=fake.url, model="served"), Wish(url=other.url, model="other")]
-        async with chat(said("One way."), said("Mine."), wishes_of=wishes) as it:
+        async with chat(said("One way."), said("Mine."), wishes_of=both(other)) as it:
             await it.say("Which way?")
             await it.wait_for(lambda: other.requests)
             await it.ended()
@@ -94,8 +103,7 @@ async def test_one_of_two_models_fails(chat: StartChat) -> None:
     with fake_openai() as other:
         other.models = ["other"]
         other.script = [Answer(status=500, body={"error": {"message": "boom"}})]
-        wishes = lambda fake: [Wish(url=fake.url, model="served"), Wish(url=other.url, model="other")]
-        async with chat(said("One way."), wishes_of=wishes) as it:
+        async with chat(said("One way."), wishes_of=both(other)) as it:
             await it.ask("Which way?")
             await it.see("boom")
             await it.see("One way.")

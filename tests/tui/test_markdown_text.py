@@ -71,7 +71,9 @@ def test_tables() -> None:
     assert [line.split() for line in lines if line.strip("─ ")] == [["a", "b"], ["1", "22"]]
 
 
-@pytest.mark.parametrize("tag", ["</think>", "<b>bold</b>", "<br>", "<!-- c -->", "<T>", "std::vector<int>", "a < b > c"])
+@pytest.mark.parametrize(
+    "tag", ["</think>", "<b>bold</b>", "<br>", "<!-- c -->", "<T>", "std::vector<int>", "a < b > c"]
+)
 def test_tags_are_text(tag: str) -> None:
     assert plain(f"It is {tag} here.") == f"It is {tag} here."
 

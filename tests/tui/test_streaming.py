@@ -37,7 +37,9 @@ async def test_an_answer_comes(chat: StartChat, matches_svg: MatchesSvg) -> None
 async def test_reasoning_comes_and_is_folded(chat: StartChat, matches_svg: MatchesSvg) -> None:
     gate = threading.Event()
     async with chat(
-        Answer([piece(reasoning_content="First this. "), gate, piece(reasoning_content="Then that."), *said("42").pieces])
+        Answer(
+            [piece(reasoning_content="First this. "), gate, piece(reasoning_content="Then that."), *said("42").pieces]
+        )
     ) as it:
         await it.ask("Why?")
         await it.see("thinking")
@@ -81,7 +83,11 @@ async def test_esc_stops_and_the_part_is_kept(chat: StartChat, matches_svg: Matc
         it.fake.script = [said("Again.")]
         await it.say("And now?")  # It goes on as if nothing had been.
         assert it.said[-1] == ("assistant", "Again.")
-        assert [each["content"] for each in it.fake.requests[-1]["messages"]] == ["Count.", "So far so good", "And now?"]
+        assert [each["content"] for each in it.fake.requests[-1]["messages"]] == [
+            "Count.",
+            "So far so good",
+            "And now?",
+        ]
 
 
 async def test_esc_before_the_first_token(chat: StartChat) -> None:

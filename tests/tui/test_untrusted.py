@@ -44,7 +44,9 @@ def assert_harmless(it: Running) -> None:
 
 @pytest.mark.parametrize("cut", [1, 3, 1000])
 async def test_control_sequences_never_reach_the_terminal(chat: StartChat, cut: int) -> None:
-    text = "Start.\n\n" + "\n\n".join(HOSTILE) + "\n\n```sh\n" + "\n".join(HOSTILE) + "\n```\n\n`" + HOSTILE[0] + "` End."
+    text = (
+        "Start.\n\n" + "\n\n".join(HOSTILE) + "\n\n```sh\n" + "\n".join(HOSTILE) + "\n```\n\n`" + HOSTILE[0] + "` End."
+    )
     pieces = [piece(content=text[at : at + cut]) for at in range(0, len(text), cut)]
     thoughts = [piece(reasoning_content=HOSTILE[0]), piece(reasoning_content=HOSTILE[2])]
     async with chat(Answer([*thoughts, *pieces, piece("stop")]), size=(80, 60)) as it:
@@ -73,7 +75,9 @@ async def test_names_titles_and_errors_are_cleaned(chat: StartChat) -> None:
         assert_harmless(it)
 
 
-@pytest.mark.parametrize("text", ["[bold]x[/]", "[/]", "[@click=app.quit]x[/]", "</think>", "<b>y</b>", "[link='x']", "$accent"])
+@pytest.mark.parametrize(
+    "text", ["[bold]x[/]", "[/]", "[@click=app.quit]x[/]", "</think>", "<b>y</b>", "[link='x']", "$accent"]
+)
 async def test_what_looks_like_markup_is_shown_as_it_is(chat: StartChat, text: str) -> None:
     async with chat(said("It is ", text, " indeed."), said("Code:\n\n```\n", text, "\n```\n")) as it:
         await it.say(f"Write {text} please.")

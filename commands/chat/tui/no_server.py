@@ -63,5 +63,5 @@ def look_again(links: Iterable[tuple[ChatPane, Link]]) -> None:
         if pickers:
             tell(pane, "your question waits; choose a model to answer it")
             pickers.first().take_focus()
-        elif not link.busy:
+        elif not link.busy and link.connected is None:  # Else its message is only not here yet.
             link.connect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -110,6 +111,7 @@ class ChatPane(PaneBase):
         self._waiting: Parts | None = None  # A question from before there was a server.
         self._timer: Timer | None = None
         self._rest_until = 0.0
+        self._begun = asyncio.Event()  # What is stored is shown: nothing may be asked before.
 
     def compose(self) -> ComposeResult:
         """Messages above figures."""
@@ -123,7 +125,7 @@ class ChatPane(PaneBase):
         self._pill.display = False
         self._timer = self.set_interval(DRAIN_SECONDS, self._drain, pause=True)
         # Later: mounting messages from here would wait for the screen, which waits for this.
-        self.call_later(self.show_thread, self.thread_id)
+        self.call_later(self._begin)
 
     @property
     def streaming(self) -> bool:
@@ -149,8 +151,15 @@ class ChatPane(PaneBase):
             view.begin_with_scores(self.scores.of(message), plain=self.plain)
         return view
 
+    async def _begin(self) -> None:
+        try:
+            await self.show_thread(self.thread_id)
+        finally:
+            self._begun.set()
+
     async def attach(self, session: Session) -> None:
         """A server is found; what was asked before is asked now."""
+        await self._begun.wait()
         self.session = session
         session.extra, session.tools = self.request_extra, self.request_tools
         session.logprobs = ALTERNATIVES if self.scores.on else 0
@@ -178,6 +187,7 @@ class ChatPane(PaneBase):
     async def ask(self, parts: Sequence[Part] | str) -> None:
         """Asks something; without a server it waits for one."""
         content: Parts = (Text(parts),) if isinstance(parts, str) else tuple(parts)
+        await self._begun.wait()
         await self.transcript.cut(None)
         await self.transcript.add(MessageView("user", content, self.marks, showing=self.showing, name="you"))
         self.transcript.follow()
