@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from sgl_cli.chat.store.chat_store import ChatStore, memory_store
-from sgl_cli.chat.tui import thoughts
+from sgl_cli.chat.tui.message import thoughts
 from tests.fake_openai import Answer, FakeOpenAI, fake_openai
 
 from .driving import Running, driving

@@ -24,8 +24,8 @@ from sgl_cli.chat.session.open import Choice
 from sgl_cli.chat.store.chat_store import ChatStore
 from sgl_cli.chat.tui.app import ChatApp
 from sgl_cli.chat.tui.look import ASCII, UNICODE
-from sgl_cli.chat.tui.message_view import MessageView
-from sgl_cli.chat.tui.pane import ChatPane
+from sgl_cli.chat.tui.message.message_view import MessageView
+from sgl_cli.chat.tui.pane.pane import ChatPane
 from sgl_cli.chat.tui.run import FullScreen
 from sgl_cli.chat.tui.screen import ChatScreen
 from tests.fake_openai import Answer, FakeOpenAI, piece, usage

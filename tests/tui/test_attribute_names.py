@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 import sgl_cli.chat.tui as tui
-from sgl_cli.chat.tui.code_block import CodeBlock
+from sgl_cli.chat.tui.message.code_block import CodeBlock
 
 
 def ours() -> Iterator[type[DOMNode]]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from sgl_cli.chat.tui.code_block import CopyButton
 from sgl_cli.chat.tui.chat_file import file_name
 from sgl_cli.chat.tui.exporting import export_chat
+from sgl_cli.chat.tui.message.code_block import CopyButton
 from tests.fake_openai import said
 
 from .conftest import StartChat

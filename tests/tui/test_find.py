@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sgl_cli.chat.store.chat_store import ChatStore
-from sgl_cli.chat.tui.found import Found
+from sgl_cli.chat.tui.panels.found import Found
 
 from .conftest import StartChat
 from .driving import Running

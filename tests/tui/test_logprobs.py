@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sgl_cli.chat.client.events import ScoredToken
-from sgl_cli.chat.tui.logprobs_view import ScoresView
-from sgl_cli.chat.tui.token_panel import percent, quoted
-from sgl_cli.chat.tui.token_rows import TokenRows
+from sgl_cli.chat.tui.message.logprobs_view import ScoresView
+from sgl_cli.chat.tui.message.token_rows import TokenRows
+from sgl_cli.chat.tui.pane.token_panel import percent, quoted
 from tests.fake_openai import Answer, piece, said, usage
 
 from .conftest import StartChat

@@ -11,9 +11,9 @@ from sgl_cli.chat.profile.profile import Profile
 from sgl_cli.chat.profile.profiles import Profiles
 from sgl_cli.chat.store.chat_store import ChatStore
 from sgl_cli.chat.store.threads import Thread
-from sgl_cli.chat.tui.ago import ago
-from sgl_cli.chat.tui.branches_screen import BranchesScreen, branches_of
 from sgl_cli.chat.tui.keymap_check import keymap_complaints, theme_complaint
+from sgl_cli.chat.tui.panels.ago import ago
+from sgl_cli.chat.tui.panels.branches_screen import BranchesScreen, branches_of
 
 from .conftest import StartChat
 from .driving import Running, home_environ, words_of

@@ -17,10 +17,10 @@ from sgl_cli.chat.client.http import ChatClient
 from sgl_cli.chat.client.launch import StartFailed
 from sgl_cli.chat.client.progress import Starting
 from sgl_cli.chat.client.wish import Wish
-from sgl_cli.chat.tui import model_picker
-from sgl_cli.chat.tui.error_card import ErrorCard
 from sgl_cli.chat.tui.link import Link
-from sgl_cli.chat.tui.start_card import StartCard
+from sgl_cli.chat.tui.pane import model_picker
+from sgl_cli.chat.tui.pane.error_card import ErrorCard
+from sgl_cli.chat.tui.pane.start_card import StartCard
 
 from .conftest import StartChat
 from .driving import Running

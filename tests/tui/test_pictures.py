@@ -16,8 +16,8 @@ from textual.widgets import Static
 
 from sgl_cli.chat.images import Picture
 from sgl_cli.chat.store.parts import Image, Text
-from sgl_cli.chat.tui.picture_chip import PictureChip, chip_label
-from sgl_cli.chat.tui.picture_size import picture_size
+from sgl_cli.chat.tui.message.picture_chip import PictureChip, chip_label
+from sgl_cli.chat.tui.message.picture_size import picture_size
 from sgl_cli.chat.tui.picture_input import picture_from_clipboard, picture_from_url
 from sgl_cli.chat.tui.pictures import Pictures
 from tests.fake_openai import said

@@ -6,7 +6,7 @@ from sgl_cli.chat.client.endpoint import Endpoint
 from sgl_cli.chat.client.http import ChatClient
 from sgl_cli.chat.client.load import Load
 from sgl_cli.chat.tui.look import ASCII, UNICODE
-from sgl_cli.chat.tui.server_screen import ServerScreen, bar, load_rows, trend
+from sgl_cli.chat.tui.panels.server_screen import ServerScreen, bar, load_rows, trend
 from tests.fake_openai import fake_openai
 
 from .conftest import StartChat

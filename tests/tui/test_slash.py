@@ -10,8 +10,8 @@ import pytest
 
 from sgl_cli.chat.client.wish import Wish
 from sgl_cli.chat.store.parts import Text
-from sgl_cli.chat.tui.server_screen import ServerScreen
-from sgl_cli.chat.tui.text_screen import TextScreen
+from sgl_cli.chat.tui.panels.server_screen import ServerScreen
+from sgl_cli.chat.tui.panels.text_screen import TextScreen
 from tests.fake_openai import Answer, FakeOpenAI, fake_openai, piece, said, usage
 
 from .conftest import StartChat

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.command import CommandPalette
 
-from sgl_cli.chat.tui.text_screen import TextScreen
+from sgl_cli.chat.tui.panels.text_screen import TextScreen
 from tests.fake_openai import FakeOpenAI
 
 from .conftest import StartChat

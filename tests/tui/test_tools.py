@@ -6,7 +6,7 @@ import json
 import threading
 
 from sgl_cli.chat.store.parts import ToolCall, ToolResult
-from sgl_cli.chat.tui.tool_card import ResultField
+from sgl_cli.chat.tui.message.tool_card import ResultField
 from tests.fake_openai import Answer, piece, said, usage
 
 from .conftest import StartChat

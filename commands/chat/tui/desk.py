@@ -10,9 +10,9 @@ from textual.screen import Screen
 from ..store.messages import Message
 from .composer import Composer
 from .link import Link
-from .message_view import MessageView
-from .pane import ChatPane
-from .panels import Panels
+from .message.message_view import MessageView
+from .pane.pane import ChatPane
+from .panels.panels import Panels
 from .pictures import Pictures
 from .setup import Setup
 

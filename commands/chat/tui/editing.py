@@ -12,7 +12,7 @@ from ..images import Picture
 from ..store.messages import Message
 from ..store.parts import Image, Part, Reasoning, Text
 from .desk import Desk
-from .pane import ChatPane
+from .pane.pane import ChatPane
 
 
 class _Begun(NamedTuple):

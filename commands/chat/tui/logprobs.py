@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .desk import Desk
-from .logprobs_view import ScoresView
+from .message.logprobs_view import ScoresView
 from .notices import tell
-from .tokens import turn_scores
+from .pane.tokens import turn_scores
 
 
 async def toggle_logprobs(screen: Desk) -> None:

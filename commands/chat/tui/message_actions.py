@@ -13,10 +13,10 @@ from ..store.parts import Text, ToolCall, ToolResult
 from ..text.fences import code_blocks
 from .copying import copy_text
 from .desk import Desk
-from .message_view import MessageView
+from .message.message_view import MessageView
 from .notices import tell, tell_error
-from .pane import ChatPane
-from .tokens import move_token
+from .pane.pane import ChatPane
+from .pane.tokens import move_token
 
 Action = Callable[[Desk, ChatPane, MessageView, Message], Awaitable[None]]
 

@@ -9,12 +9,12 @@ from sgl.errors import SglError
 from ..client.find import NobodyRuns
 from ..client.launch import StartFailed
 from .composer import Composer
-from .error_card import ErrorCard
 from .link import Link
-from .model_picker import ModelPicker
 from .notices import tell, tell_error
-from .pane import ChatPane
-from .start_card import StartCard
+from .pane.error_card import ErrorCard
+from .pane.model_picker import ModelPicker
+from .pane.pane import ChatPane
+from .pane.start_card import StartCard
 
 
 async def show_failure(pane: ChatPane, error: Exception, composer: Composer, environ: Mapping[str, str]) -> None:

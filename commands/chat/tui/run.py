@@ -19,7 +19,7 @@ from ..session.open import Choice, open_thread
 from ..store.chat_store import ChatStore
 from .app import ChatApp
 from .look import ASCII, UNICODE
-from .picture_chip import load_pictures
+from .message.picture_chip import load_pictures
 from .setup import Setup
 
 COMPARED: Final = "compared"

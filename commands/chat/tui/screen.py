@@ -20,31 +20,31 @@ from ..session.session import Session
 from ..store.messages import Message
 from ..store.parts import Part, Text
 from ..text.oneline import one_line
-from .code_block import CodeBlock
 from .composer import Composer
 from .copying import copy_text
 from .desk import Desk
 from .editing import Editing
 from .exporting import export_chat, save_picture
 from .external_editor import open_editor
-from .format_screen import FormatScreen
 from .keys import SCREEN, bindings
 from .link import Link
 from .logprobs import leave_tokens, toggle_logprobs
+from .message.code_block import CodeBlock
+from .message.message_view import MessageView
+from .message.thoughts import SHOWINGS
 from .message_actions import act
-from .message_view import MessageView
-from .model_picker import ModelPicker
 from .no_server import clear, look_again, show_failure
 from .notices import tell_error
-from .pane import ChatPane
-from .panels import WIDE, Panels
+from .pane.model_picker import ModelPicker
+from .pane.pane import ChatPane
+from .pane.start_card import StartCard
+from .panels.format_screen import FormatScreen
+from .panels.panels import WIDE, Panels
 from .picture_input import add_picture, picture_from_file
 from .pictures import Pictures
 from .setup import Setup
 from .slash.menu import SlashMenu
 from .slash.words import is_command, question
-from .start_card import StartCard
-from .thoughts import SHOWINGS
 
 TWICE_SECONDS: Final = 2.0
 """Ctrl-C twice within this time quits."""

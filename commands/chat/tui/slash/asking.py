@@ -18,11 +18,11 @@ from ...session.schema import response_format
 from ...session.thinking import LEVELS, with_thinking
 from ...text.oneline import fit, one_line
 from ...text.sanitize import sanitize
-from ..columns_text import ColumnsText, Rows
 from ..copying import copy_text
 from ..desk import Desk
 from ..notices import tell
-from ..text_screen import TextScreen
+from ..panels.columns_text import ColumnsText, Rows
+from ..panels.text_screen import TextScreen
 from .command import Choice, Command
 from .complete import options, paths, words
 from .settings import (

@@ -8,11 +8,11 @@ from typing import Final
 from ...client.stop import Stop
 from ...quick_bench import QuickBench, quick_bench
 from ...text.oneline import one_line
-from ..columns_text import ColumnsText, Rows
 from ..copying import copy_text
 from ..desk import Desk
 from ..notices import tell
-from ..text_screen import TextScreen
+from ..panels.columns_text import ColumnsText, Rows
+from ..panels.text_screen import TextScreen
 from .command import Command
 from .settings import session_of
 

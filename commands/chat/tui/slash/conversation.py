@@ -10,10 +10,10 @@ from sgl.errors import UsageError
 
 from ...store.messages import Message, Role
 from ...text.oneline import fit, one_line
-from ..branches_screen import BranchesScreen
 from ..desk import Desk
 from ..notices import tell
-from ..pane import ChatPane
+from ..pane.pane import ChatPane
+from ..panels.branches_screen import BranchesScreen
 from .command import Choice, Command
 from .settings import changed, session_of
 

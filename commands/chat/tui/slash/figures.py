@@ -11,12 +11,12 @@ from sgl.errors import SglError
 from ...client.about import Inspector
 from ...store.turns import Turn
 from ...text.oneline import one_line
-from ..columns_text import ColumnsText, Rows
 from ..copying import copy_text
 from ..desk import Desk
-from ..message_view import ENDINGS
-from ..status_line import stored_numbers, words_of
-from ..text_screen import TextScreen
+from ..message.message_view import ENDINGS
+from ..pane.status_line import stored_numbers, words_of
+from ..panels.columns_text import ColumnsText, Rows
+from ..panels.text_screen import TextScreen
 from .command import Command
 from .servers import template_fields
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ..columns_text import Rows
 from ..key_names import key_names
 from ..keys import MESSAGE, SCREEN, SESSION_ROW, Key
+from ..panels.columns_text import Rows
 
 _TYPING: Final = (
     ("Enter", "Send"),

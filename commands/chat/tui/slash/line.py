@@ -11,7 +11,7 @@ from sgl.errors import SglError, UsageError
 
 from ..desk import Desk
 from ..notices import tell, tell_error
-from . import table
+from ..slash import table
 from .command import Command
 from .suggestion import Suggestion
 from .words import parse

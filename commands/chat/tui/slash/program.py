@@ -11,11 +11,11 @@ from typing import Final
 from sgl.errors import UsageError, echo
 
 from ...text.oneline import one_line
-from ..columns_text import ColumnsText
 from ..copying import copy_text
 from ..desk import Desk
 from ..notices import tell
-from ..text_screen import TextScreen
+from ..panels.columns_text import ColumnsText
+from ..panels.text_screen import TextScreen
 from .command import Command
 from .complete import names
 from .key_rows import key_rows

@@ -18,13 +18,13 @@ from ...client.find import model_to_ask_for
 from ...client.wish import Wish
 from ...session.session import Session
 from ...text.oneline import one_line
-from ..columns_text import ColumnsText, Rows
 from ..copying import copy_text
 from ..desk import Desk
+from ..message.plain_text import PlainText
 from ..notices import tell
-from ..plain_text import PlainText
-from ..server_screen import ServerScreen
-from ..text_screen import TextScreen
+from ..panels.columns_text import ColumnsText, Rows
+from ..panels.server_screen import ServerScreen
+from ..panels.text_screen import TextScreen
 from .command import Command
 from .complete import names
 from .settings import changed, session_of

@@ -9,7 +9,7 @@ from sgl.errors import UsageError
 
 from ...session.options import option_name, read_options
 from ...session.session import Session
-from ..pane import ChatPane
+from ..pane.pane import ChatPane
 
 FORMAT: Final = "response_format"
 

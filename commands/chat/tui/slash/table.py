@@ -8,11 +8,11 @@ from typing import Final
 
 from sgl.errors import UsageError, echo
 
-from ..columns_text import ColumnsText, Rows
 from ..copying import copy_text
 from ..desk import Desk
-from ..text_screen import TextScreen
-from . import asking, attaching, bench, conversation, figures, giving, program, servers
+from ..panels.columns_text import ColumnsText, Rows
+from ..panels.text_screen import TextScreen
+from ..slash import asking, attaching, bench, conversation, figures, giving, program, servers
 from .command import Command
 from .key_rows import key_rows
 

@@ -1,0 +1,1 @@
+"""One message of a conversation, and everything that stands in it."""
