@@ -22,7 +22,6 @@ import torch
 
 from benchmarks.engines import KV_TOKENS, STORIES, tiny_ids
 from benchmarks.model import MODEL, ensure_model
-from benchmarks.sections import Stopwatch, watched
 from benchmarks.workload import Scenario, token_ids
 from sgl.batch.batch import Batch
 from sgl.config.engine import EngineConfig
@@ -32,6 +31,7 @@ from sgl.protocol.sampling import SamplingParams
 from sgl.scheduler.build import build_scheduler
 from sgl.scheduler.io import ListIO
 from sgl.scheduler.loop import Scheduler
+from sgl_cli.bench.engine.sections import Stopwatch, watched
 
 SMALLEST_SHARE: Final = 0.005
 """Parts below this share of a step are summed up as rest."""

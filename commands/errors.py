@@ -8,7 +8,7 @@ option of every command, so that another version of Typer cannot change a messag
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Any, Final
 
 from typer._click.exceptions import (
@@ -79,8 +79,14 @@ def closest(spelling: str, known: Sequence[str]) -> str | None:
     doubled = f"-{spelling}"
     if doubled in known:
         return doubled
-    near = get_close_matches(spelling.lower(), [name for name in known if len(name) > 2], n=1, cutoff=0.65)
-    return near[0] if near else None
+    typed = spelling.lower()
+    near = get_close_matches(typed, [name for name in known if len(name) > 2], n=3, cutoff=0.65)
+    # Letters that only changed places are the same letters: --cvs is --csv, not --vs.
+    return max(near, key=lambda name: _alike(typed, name) + _alike(sorted(typed), sorted(name)), default=None)
+
+
+def _alike(left: Sequence[str], right: Sequence[str]) -> float:
+    return SequenceMatcher(None, left, right).ratio()
 
 
 def _wrong_use(error: BadOptionUsage) -> UsageError:

@@ -39,6 +39,9 @@ ELSEWHERE: Final = {
     "check-env": "doctor",
     "collect-env": "doctor",
     "collect_env": "doctor",
+    "benchmark": "bench",
+    "bench_serving": "bench",
+    "bench-serving": "bench",
     "completions": "completion",
     "version": "--version",
 }

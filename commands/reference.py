@@ -33,7 +33,10 @@ _EXIT_CODES: Final = (
     ("130", "interrupted with Ctrl-C"),
 )
 _OTHERS_VARIABLES: Final = (
-    ("OPENAI_BASE_URL, OPENAI_API_KEY", "The server that `sgl chat` and `sgl bench` talk to when SGL_URL names none, and its key."),
+    (
+        "OPENAI_BASE_URL, OPENAI_API_KEY",
+        "The server that `sgl chat` and `sgl bench` talk to when SGL_URL names none, and its key.",
+    ),
     ("HF_HOME, HF_HUB_CACHE", "Where downloaded models are kept."),
     ("HF_TOKEN", "Key for models that ask for one."),
     ("HF_ENDPOINT", "Address of the hub, for a mirror."),

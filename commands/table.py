@@ -59,6 +59,7 @@ COMMANDS: Final = (
         page="sgl.config.help:asked_help",
     ),
     Command("chat", "Chat with a model.", RUN, app=".chat.command:app"),
+    Command("bench", "Put load on a server and measure it.", RUN, app=".bench.command:app"),
     Command("ps", "List the servers that run on this machine.", RUN, app=".ps:app"),
     Command("stop", "Stop a server.", RUN, app=".stop:app"),
     Command("logs", "Show the log of a background server.", RUN, app=".logs:app"),
@@ -68,5 +69,5 @@ COMMANDS: Final = (
     Command("completion", "Print the completion script of a shell.", MACHINE, app=".completion.command:app"),
 )
 
-PLANNED: Final = ("bench",)
+PLANNED: Final[tuple[str, ...]] = ()
 """Names that are kept for later versions; calling one says so."""

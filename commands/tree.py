@@ -31,6 +31,12 @@ _OFFERS: Final = {
     "HOST": "host",
     "PORT": "port",
     "SHELL": "shell",
+    "bench KIND[:FILE]": "dataset",
+    "bench API": "api",
+    "bench KIND": "arrival",
+    "bench RULE": "metric",
+    "bench CHANGE": "metric",
+    "bench NAME:LIMIT": "objective",
     "FILE": "file",
     "PATH": "file",
     "DIR": "folder",
@@ -52,6 +58,7 @@ class Parameter(NamedTuple):
         variable: The environment variable that stands for it, or nothing.
         many: Whether it may be given more than once.
         required: Whether it must be given.
+        group: Heading above it on a help page; empty for the common one.
     """
 
     names: tuple[str, ...]
@@ -63,6 +70,7 @@ class Parameter(NamedTuple):
     variable: str = ""
     many: bool = False
     required: bool = False
+    group: str = ""
 
     @property
     def name(self) -> str:
@@ -184,6 +192,7 @@ def _parameter(parameter: TyperParameter, command: str) -> Parameter:
         variable=variable,
         many=bool(option.multiple) or option.nargs == -1,
         required=bool(option.required),
+        group=getattr(option, "rich_help_panel", None) or "",
     )
 
 

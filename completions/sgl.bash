@@ -7,7 +7,7 @@ _sgl_place() {
     commands='' flags='' aliases='' operand='' operands=1
     case $1 in
         '')
-            commands='serve chat ps stop logs download models doctor completion help'
+            commands='serve chat bench ps stop logs download models doctor completion help'
             flags='--version --install-completion --uninstall-completion --help'
             aliases='-V -h'
             ;;
@@ -30,6 +30,70 @@ _sgl_place() {
                 --no-save --extract --xl --json --jsonl --schema --no-stream --hide-reasoning --raw --stats
                 --fail-on-length --plain --list --export --format --import --delete --db --help'
             aliases='-p -f -a -s -o -m -c -n -x --extract-last -R -h'
+            ;;
+        'bench')
+            commands='compare report offline one-batch startup'
+            flags='--explain --url --model --api-key --api --path --header --option --body --ready-timeout --keep
+                --concurrency --rate --arrival --burstiness --ramp --num-prompts --duration --sweep --warmup
+                --flush-cache --workers --timeout --max-errors --quick --dataset --input-len --output-len --seed
+                --ignore-eos --no-ignore-eos --groups --per-group --prefix-len --group-zipf --turns --turn-len
+                --in-order --max-input-len --max-total-len --trace-speed --slo --assert --assert-file --vs --save
+                --details --requests --csv --md --html --junit --json --name --meta --no-tui --quiet --help'
+            aliases='-m -o -c -n --goodput -q -h'
+            ;;
+        'bench compare')
+            flags='--fail-if --force --md --json --junit --help'
+            aliases='-h'
+            operand='file' operands=999
+            ;;
+        'bench report')
+            flags='--html --md --csv --help'
+            aliases='-h'
+            operand='file' operands=999
+            ;;
+        'bench offline')
+            flags='--model --dataset --scale --num-prompts --input-len --output-len --seed --temperature --stop-at-eos
+                --no-warmup --json --model-path --revision --served-model-name --tokenizer --chat-template
+                --load-format --dtype --max-model-len --trust-remote-code --host --port --api-key --api-key-file
+                --log-level --mem-fraction-static --max-total-tokens --page-size --kv-cache-dtype
+                --disable-radix-cache --max-running-requests --max-queued-requests --chunked-prefill-size
+                --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --deterministic --device
+                --threads --tp --random-seed --max-body-bytes --max-connections --request-timeout --queue-timeout
+                --drain-timeout --config --profile --dry-run --detach --help'
+            aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
+                --gpu-memory-utilization --block-size --no-enable-prefix-caching --max-num-seqs
+                --max-num-batched-tokens --scheduling-policy --enable-deterministic-inference -t -tp --tp-size
+                --tensor-parallel-size -d --background -h'
+            operand='model' operands=1
+            ;;
+        'bench one-batch')
+            flags='--model --batch --input-len --output-len --repeat --temperature --seed --parts --no-breakdown --json
+                --model-path --revision --served-model-name --tokenizer --chat-template --load-format --dtype
+                --max-model-len --trust-remote-code --host --port --api-key --api-key-file --log-level
+                --mem-fraction-static --max-total-tokens --page-size --kv-cache-dtype --disable-radix-cache
+                --max-running-requests --max-queued-requests --chunked-prefill-size --schedule-policy
+                --speculative-algorithm --speculative-num-draft-tokens --deterministic --device --threads --tp
+                --random-seed --max-body-bytes --max-connections --request-timeout --queue-timeout --drain-timeout
+                --config --profile --dry-run --detach --help'
+            aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
+                --gpu-memory-utilization --block-size --no-enable-prefix-caching --max-num-seqs
+                --max-num-batched-tokens --scheduling-policy --enable-deterministic-inference -t -tp --tp-size
+                --tensor-parallel-size -d --background -h'
+            operand='model' operands=1
+            ;;
+        'bench startup')
+            flags='--model --starts --keep-cache --json --model-path --revision --served-model-name --tokenizer
+                --chat-template --load-format --dtype --max-model-len --trust-remote-code --host --port --api-key
+                --api-key-file --log-level --mem-fraction-static --max-total-tokens --page-size --kv-cache-dtype
+                --disable-radix-cache --max-running-requests --max-queued-requests --chunked-prefill-size
+                --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --deterministic --device
+                --threads --tp --seed --max-body-bytes --max-connections --request-timeout --queue-timeout
+                --drain-timeout --config --profile --dry-run --detach --help'
+            aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
+                --gpu-memory-utilization --block-size --no-enable-prefix-caching --max-num-seqs
+                --max-num-batched-tokens --scheduling-policy --enable-deterministic-inference -t -tp --tp-size
+                --tensor-parallel-size --random-seed -d --background -h'
+            operand='model' operands=1
             ;;
         'ps')
             flags='--json --quiet --help'
@@ -96,7 +160,7 @@ _sgl_place() {
         'help')
             flags='--help'
             aliases='-h'
-            operand='=serve chat ps stop logs download models doctor completion' operands=1
+            operand='=serve chat bench ps stop logs download models doctor completion' operands=1
             ;;
     esac
 }
@@ -139,6 +203,102 @@ _sgl_value() {
                 -f | --file | -a | --attach | --schema | --import | --db) value='file' ;;
                 -m | --model) value='model' ;;
                 --format) value='=md json jsonl html' ;;
+            esac
+            ;;
+        'bench')
+            case $2 in
+                --url | --api-key | --header | -o | --option | --body | --ready-timeout | -c | --concurrency | \
+                    --rate | --burstiness | --ramp | -n | --num-prompts | --duration | --warmup | --workers | \
+                    --timeout | --max-errors | --input-len | --output-len | --seed | --groups | --per-group | \
+                    --prefix-len | --group-zipf | --turns | --turn-len | --max-input-len | --max-total-len | \
+                    --trace-speed | --vs | --name | --meta) value='any' ;;
+                -m | --model) value='model' ;;
+                --api) value='=auto chat completions generate' ;;
+                --path | --assert-file | --save | --requests | --csv | --md | --html | --junit) value='file' ;;
+                --arrival) value='=poisson constant' ;;
+                --dataset) value='=random shared-prefix multi-turn sharegpt: jsonl: trace: stdin public-256' ;;
+                --slo | --goodput) value='=ttft: tpot: ntpot: e2el: itl_p99: icl_p99: chat code content rag' ;;
+                --assert) value='=ttft.p50 ttft.p99 tpot.p50 tpot.p99 itl.p50 itl.p99 icl.p50 icl.p99 e2el.p50 e2el.p99 ntpot.p50 ntpot.p99 user_tok_s.p50 user_tok_s.p99 ttft_scheduled.p50 ttft_scheduled.p99 e2el_scheduled.p50 e2el_scheduled.p99 send_delay.p50 send_delay.p99 req_s out_tok_s in_tok_s total_tok_s peak_out_tok_s in_flight peak_in_flight steady_out_tok_s steady_req_s error_rate goodput slo_attainment cache_hit queue prefill decode kv_usage preemptions duration chat code content rag' ;;
+            esac
+            ;;
+        'bench compare')
+            case $2 in
+                --fail-if) value='=ttft.p50 ttft.p99 tpot.p50 tpot.p99 itl.p50 itl.p99 icl.p50 icl.p99 e2el.p50 e2el.p99 ntpot.p50 ntpot.p99 user_tok_s.p50 user_tok_s.p99 ttft_scheduled.p50 ttft_scheduled.p99 e2el_scheduled.p50 e2el_scheduled.p99 send_delay.p50 send_delay.p99 req_s out_tok_s in_tok_s total_tok_s peak_out_tok_s in_flight peak_in_flight steady_out_tok_s steady_req_s error_rate goodput slo_attainment cache_hit queue prefill decode kv_usage preemptions duration chat code content rag' ;;
+                --junit) value='file' ;;
+            esac
+            ;;
+        'bench report')
+            case $2 in
+                --html | --md | --csv) value='file' ;;
+            esac
+            ;;
+        'bench offline')
+            case $2 in
+                -m | --model | --model-path | --tokenizer | --tokenizer-path) value='model' ;;
+                --dataset | --scale | --num-prompts | --input-len | --output-len | --seed | --temperature | \
+                    --revision | --served-model-name | --alias | --max-model-len | --context-length | --ctx-size | \
+                    -c | --api-key | --mem-fraction-static | --gpu-memory-utilization | --max-total-tokens | \
+                    --page-size | --block-size | --max-running-requests | --max-num-seqs | --max-queued-requests | \
+                    --chunked-prefill-size | --max-num-batched-tokens | --speculative-num-draft-tokens | --threads | \
+                    -t | --tp | -tp | --tp-size | --tensor-parallel-size | --random-seed | --max-body-bytes | \
+                    --max-connections | --request-timeout | --queue-timeout | --drain-timeout) value='any' ;;
+                --chat-template | --api-key-file | --config) value='file' ;;
+                --load-format) value='=auto safetensors dummy' ;;
+                --dtype) value='=auto bfloat16 float16 float32' ;;
+                --host) value='=127.0.0.1 0.0.0.0 localhost ::1' ;;
+                --port) value='port' ;;
+                --log-level | --uvicorn-log-level) value='=debug info warning error' ;;
+                --kv-cache-dtype) value='=auto' ;;
+                --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
+                --speculative-algorithm) value='=none ngram' ;;
+                --device) value='=auto cpu' ;;
+                --profile) value='profile' ;;
+            esac
+            ;;
+        'bench one-batch')
+            case $2 in
+                -m | --model | --model-path | --tokenizer | --tokenizer-path) value='model' ;;
+                --batch | --input-len | --output-len | --repeat | --temperature | --seed | --revision | \
+                    --served-model-name | --alias | --max-model-len | --context-length | --ctx-size | -c | --api-key \
+                    | --mem-fraction-static | --gpu-memory-utilization | --max-total-tokens | --page-size | \
+                    --block-size | --max-running-requests | --max-num-seqs | --max-queued-requests | \
+                    --chunked-prefill-size | --max-num-batched-tokens | --speculative-num-draft-tokens | --threads | \
+                    -t | --tp | -tp | --tp-size | --tensor-parallel-size | --random-seed | --max-body-bytes | \
+                    --max-connections | --request-timeout | --queue-timeout | --drain-timeout) value='any' ;;
+                --chat-template | --api-key-file | --config) value='file' ;;
+                --load-format) value='=auto safetensors dummy' ;;
+                --dtype) value='=auto bfloat16 float16 float32' ;;
+                --host) value='=127.0.0.1 0.0.0.0 localhost ::1' ;;
+                --port) value='port' ;;
+                --log-level | --uvicorn-log-level) value='=debug info warning error' ;;
+                --kv-cache-dtype) value='=auto' ;;
+                --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
+                --speculative-algorithm) value='=none ngram' ;;
+                --device) value='=auto cpu' ;;
+                --profile) value='profile' ;;
+            esac
+            ;;
+        'bench startup')
+            case $2 in
+                -m | --model | --model-path | --tokenizer | --tokenizer-path) value='model' ;;
+                --starts | --revision | --served-model-name | --alias | --max-model-len | --context-length | \
+                    --ctx-size | -c | --api-key | --mem-fraction-static | --gpu-memory-utilization | \
+                    --max-total-tokens | --page-size | --block-size | --max-running-requests | --max-num-seqs | \
+                    --max-queued-requests | --chunked-prefill-size | --max-num-batched-tokens | \
+                    --speculative-num-draft-tokens | --threads | -t | --tp | -tp | --tp-size | \
+                    --tensor-parallel-size | --seed | --random-seed | --max-body-bytes | --max-connections | \
+                    --request-timeout | --queue-timeout | --drain-timeout) value='any' ;;
+                --chat-template | --api-key-file | --config) value='file' ;;
+                --load-format) value='=auto safetensors dummy' ;;
+                --dtype) value='=auto bfloat16 float16 float32' ;;
+                --host) value='=127.0.0.1 0.0.0.0 localhost ::1' ;;
+                --port) value='port' ;;
+                --log-level | --uvicorn-log-level) value='=debug info warning error' ;;
+                --kv-cache-dtype) value='=auto' ;;
+                --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
+                --speculative-algorithm) value='=none ngram' ;;
+                --device) value='=auto cpu' ;;
+                --profile) value='profile' ;;
             esac
             ;;
         'stop')

@@ -60,7 +60,11 @@ class Variable(Generic[Value]):
 DEBUG: Final = Variable("SGL_DEBUG", parse_switch, False, "1 or 0", "Show the traceback of an error.")
 
 URL: Final = Variable(
-    "SGL_URL", str, "", "the address of a server", "The server that sgl chat talks to, such as http://host:30000."
+    "SGL_URL",
+    str,
+    "",
+    "the address of a server",
+    "The server that sgl chat and sgl bench talk to, such as http://host:30000.",
 )
 
 VARIABLES: Final = (DEBUG, URL)

@@ -53,7 +53,7 @@ def test_importing_sgl_imports_nothing_else() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        *([], ["--help"], ["--version"], ["serv"], ["bench"]),
+        *([], ["--help"], ["--version"], ["serv"], ["bench", "--help"]),
         *(["serve", "--help"], ["serve", "--help-all"], ["serve", "--help", "kv"], ["serve", "-m", "x", "--help"]),
     ],
 )

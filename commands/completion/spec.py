@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from ..bench.offered import bench_words
 from ..tree import HELP_FLAG, Node, Parameter, serve_parameters, walk
 from .shells import SHELLS
 
@@ -17,7 +18,7 @@ FILES: Final = ("file", "folder")
 NO_VALUE: Final = ""
 ANY_VALUE: Final = "any"
 
-_LISTED: Final = {"host": ("127.0.0.1", "0.0.0.0", "localhost", "::1"), "shell": SHELLS}
+_LISTED: Final = {"host": ("127.0.0.1", "0.0.0.0", "localhost", "::1"), "shell": SHELLS, **bench_words()}
 _HELP: Final = Parameter(HELP_FLAG, "", "Print the help of the command.")
 
 

@@ -33,12 +33,17 @@ def read_page(command: Command, words: Sequence[str], folder: Path = FOLDER) -> 
     """
     path = [command.name]
     for word in words:
-        if word.isidentifier() and page_file([*path, word], folder).is_file():
+        if _is_name(word) and page_file([*path, word], folder).is_file():
             path.append(word)
     try:
         return page_file(path, folder).read_text(encoding="utf-8").rstrip("\n")
     except FileNotFoundError:
         return _rendered(command, words)
+
+
+def _is_name(word: str) -> bool:
+    """Whether a word may be a sub-command's: no flag, and nothing that leads to another folder."""
+    return not word.startswith("-") and word.replace("-", "_").isidentifier()
 
 
 def _rendered(command: Command, words: Sequence[str]) -> str:

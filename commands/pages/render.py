@@ -22,10 +22,12 @@ def render(node: Node) -> str:
         lines += _section("Commands", ((child.words[-1], child.summary) for child in node.children))
     if node.arguments:
         lines += _section("Arguments", ((each.names[0], describe(each)) for each in node.arguments))
+    for group in dict.fromkeys(flag.group for flag in node.flags if flag.group):
+        lines += _section(group, ((spelled(flag), describe(flag)) for flag in node.flags if flag.group == group))
     lines += _section(
         "Flags",
         [
-            *((spelled(flag), describe(flag)) for flag in node.flags),
+            *((spelled(flag), describe(flag)) for flag in node.flags if not flag.group),
             (", ".join(HELP_FLAG), "Print this page."),
         ],
     )

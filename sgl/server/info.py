@@ -116,6 +116,7 @@ class Info:
                 **msgspec.to_builtins(self._config.engine),
                 **info.settings,
                 **shown,
+                "vocab_size": info.vocab_size,
                 "served_model_name": self._served.name,
                 "tokenizer_path": self._tokenizer_path,
                 "context_length": info.max_model_len,

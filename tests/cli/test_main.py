@@ -91,7 +91,6 @@ def test_help_of_serve_is_the_same_by_every_way(words: list[str], capsys: pytest
         (["help", "serv"], "unknown command 'serv'", "did you mean 'sgl serve'?"),
         (["--version", "x"], "--version takes --json and nothing else, got 'x'", None),
         *(([name], f"'sgl {name}' is not in this version yet", HAS) for name in PLANNED),
-        (["bench", "--help"], "'sgl bench' is not in this version yet", HAS),
     ],
 )
 def test_other_words(words: list[str], error: str, hint: str | None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ MISTAKES: Final = [
     ["Qwen/Qwen3-0.6B"],
     ["-m", "x"],
     ["--foo"],
-    ["bench"],
+    ["banch"],
     ["serve", "serve", "x"],
 ]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.profile_step import main
-from benchmarks.sections import Stopwatch
+from sgl_cli.bench.engine.sections import Stopwatch
 
 
 def test_the_time_of_an_inner_part_is_not_counted_twice() -> None:
