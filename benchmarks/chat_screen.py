@@ -306,7 +306,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _environ(folder: Path) -> dict[str, str]:
     """A person who has set nothing, at a terminal with all colours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SGL_", "OPENAI_", "XDG_"))}
-    kept.pop("NO_COLOR", None)
+    for name in ("NO_COLOR", "PYTHONDONTWRITEBYTECODE"):  # An installed program has its compiled files.
+        kept.pop(name, None)
     places = {}
     for name in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
         places[name] = str(folder / name[4:6])

@@ -16,6 +16,7 @@ from typer.main import get_command
 from sgl.errors import SglError
 from sgl.exits import INTERRUPTED
 
+from .coercion import lighten
 from .errors import explain
 from .pages import read_page
 from .table import Command
@@ -29,6 +30,7 @@ def invoke(command: Command, words: Sequence[str]) -> int:
     """
     words = [dashed(word, index, words) for index, word in enumerate(words)]
     app = get_command(command.load_app())
+    lighten(app)
     try:
         with app.make_context(f"sgl {command.name}", list(words)) as context:
             code = app.invoke(context)

@@ -182,6 +182,9 @@ def _converse(
         return Repl(_only(wishes), choice, reasoning=reasoning, stats=stats, stream=stream, extra=extra).run(store)
     if len(wishes) > MOST_SIDE_BY_SIDE:
         raise UsageError(f"at most {MOST_SIDE_BY_SIDE} models answer side by side", hint="leave out one -m")
+    import gc
+
+    gc.disable()  # Nothing that an import makes is garbage; the screen turns it on again.
     from .tui.run import FullScreen
 
     return FullScreen(wishes, choice, stream=stream, show_reasoning=reasoning, extra=extra).run(store)

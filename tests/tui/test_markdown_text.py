@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
-from sgl_cli.chat.tui.message.markdown_text import MarkdownText, render_markdown
+from sgl_cli.chat.tui.message.markdown_text import MarkdownText
+from sgl_cli.chat.tui.message.render_markdown import render_markdown
 
 SAMPLE = """# Title
 

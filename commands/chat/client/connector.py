@@ -12,7 +12,7 @@ from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sgl.runs.child_log import complaint
 from sgl.runs.registry import servers
@@ -31,10 +31,12 @@ from .find import (
     running_endpoint,
 )
 from .guard import Guard
-from .http import ChatClient
 from .launch import COMMAND, Start
 from .progress import Looking, Progress, Starting, Waiting
 from .wish import Wish
+
+if TYPE_CHECKING:
+    from .http import ChatClient
 
 LOOK_SECONDS: Final = 0.1
 """How often a server that starts is looked at, and reported."""
@@ -188,6 +190,8 @@ class Connector:
                     own.callback(Guard(ready, self._environ).release)
                 if not self._wish.keep:
                     own.callback(self._stop, ready)
+            from .http import ChatClient  # Imports httpx, which a screen without a server does not need.
+
             client = own.enter_context(ChatClient(registered_endpoint(ready, self._wish.key, self._environ)))
             self._held.enter_context(own.pop_all())
         return Connected(client, ready.model, ready.models, started_here=True, server=ready)
@@ -211,6 +215,8 @@ class Connector:
 
     def _attach(self, endpoint: Endpoint) -> Connected:
         """Makes a client, and asks the server what it has."""
+        from .http import ChatClient
+
         wish, client = self._wish, ChatClient(endpoint)
         models = self._patiently(lambda: _models(client, wish.model), client.close)
         self._held.callback(client.close)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import ClassVar, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -14,13 +15,29 @@ from textual.screen import Screen
 
 from .keymap_check import keymap_complaints, theme_complaint
 from .notices import tell
-from .palette import TEXTUALS_OWN, ChatProvider, CommandProvider
 from .screen import ChatScreen
 from .setup import Setup
-from .slash.line import CommandLine
+
+if TYPE_CHECKING:
+    from textual.command import Provider
+
+    from .slash.line import CommandLine
+    from .slash.suggestion import Suggestion
 
 DEFAULT_THEME: Final = "textual-dark"
 _ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
+
+
+def _command_provider() -> type[Provider]:
+    from .palette import CommandProvider  # What the first frame does not need is imported after it.
+
+    return CommandProvider
+
+
+def _chat_provider() -> type[Provider]:
+    from .palette import ChatProvider
+
+    return ChatProvider
 
 
 class ChatApp(App[int]):
@@ -28,7 +45,7 @@ class ChatApp(App[int]):
 
     CSS_PATH = "chat.tcss"
     TITLE = "sgl chat"
-    COMMANDS = App.COMMANDS | {CommandProvider, ChatProvider}
+    COMMANDS = App.COMMANDS | {_command_provider, _chat_provider}
     # Textual's own Ctrl+Q; Ctrl+C is the screen's.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="quit-now")
@@ -38,10 +55,16 @@ class ChatApp(App[int]):
         super().__init__()
         self.setup = setup
         self.chat = ChatScreen(setup)
-        self.command_line = CommandLine(self.chat)
-        self.chat.menu.source = self.command_line.suggest
+        self.chat.menu.source = self._suggest
         if setup.profile.keymap:
             self.set_keymap(dict(setup.profile.keymap))
+
+    @cached_property
+    def command_line(self) -> CommandLine:
+        """Runs slash commands."""
+        from .slash.line import CommandLine
+
+        return CommandLine(self.chat)
 
     def get_default_screen(self) -> ChatScreen:
         """The chat."""
@@ -53,7 +76,12 @@ class ChatApp(App[int]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Those of Textual that no command of ours does."""
+        from .palette import TEXTUALS_OWN
+
         return [command for command in super().get_system_commands(screen) if command.title in TEXTUALS_OWN]
+
+    def _suggest(self, text: str) -> Sequence[Suggestion]:
+        return self.command_line.suggest(text) if text.startswith("/") else ()
 
     def on_mount(self) -> None:
         """Takes the person's theme, and ends in order when it is told to end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,9 @@ from .app import ChatApp
 from .look import ASCII, UNICODE
 from .message.picture_chip import load_pictures
 from .setup import Setup
+
+COLLECT: Final = (50_000, 20, 100)
+"""Thresholds of the garbage collector while the screen is there."""
 
 COMPARED: Final = "compared"
 """The label of conversations that were had side by side."""
@@ -52,7 +56,7 @@ class FullScreen:
         """
         load_pictures()
         app = ChatApp(self.setup(store, environ))
-        with _errors_to_the_terminal():
+        with _errors_to_the_terminal(), _rare_collections():
             code = app.run()
         return code or app.return_code or 0
 
@@ -87,6 +91,20 @@ class FullScreen:
         for thread in (first, second):
             store.threads.tag(thread.id, [*thread.tags, COMPARED])
         return (first.id, second.id)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """The garbage collector's pauses, up to 0.2 s, would be felt at the keys: it looks at less, and more rarely."""
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
+    gc.enable()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 @contextmanager

@@ -104,9 +104,12 @@ class ChatScreen(Desk):
     def on_mount(self) -> None:
         """Looks for the servers."""
         self.composer.focus()
+        self.call_after_refresh(self._connect)  # The first frame does not share the processor with it.
+        self._describe()
+
+    def _connect(self) -> None:
         for link in self._links:
             link.connect()
-        self._describe()
 
     @property
     def pane(self) -> ChatPane:

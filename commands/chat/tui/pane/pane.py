@@ -44,8 +44,10 @@ from .transcript import Transcript
 DRAIN_SECONDS: Final = 1 / 20
 """What has come is shown this often: a terminal shows no more, and each time costs a layout."""
 
-REST: Final = 3
+REST: Final = 2
 """After showing something that took long, the screen rests this many times as long: keys come first."""
+
+LONGEST_REST: Final = 0.5
 
 LEAVE_SECONDS: Final = 3.0
 """How long the end waits for an answer to be kept."""
@@ -338,7 +340,13 @@ class ChatPane(PaneBase):
             await self._finish(live, ended.error)
             return
         self._show_speed()
-        self._rest_until = now + REST * (time.monotonic() - now)
+        # Mostly the layout and the drawing take the time, which come after this.
+        self._rest_until = now + LONGEST_REST
+        self.call_after_refresh(self._rest, now)
+
+    def _rest(self, since: float) -> None:
+        now = time.monotonic()
+        self._rest_until = now + min(LONGEST_REST, REST * (now - since))
 
     def _show_speed(self) -> None:
         reply = self.session.reply if self.session else None
