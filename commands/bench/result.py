@@ -39,6 +39,7 @@ SCHEMA_VERSION: Final = 1
 """Goes up when a reader of the older form would misunderstand the newer one; new keys alone do not move it."""
 
 KIND: Final = "sgl bench result"
+SWEEP_KIND: Final = "sgl bench sweep"
 
 
 @dataclass(frozen=True)

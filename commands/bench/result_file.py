@@ -11,7 +11,7 @@ from typing import Any, Final
 from sgl.errors import UsageError, echo
 
 from .metrics.definitions import METRICS
-from .result import KIND, SCHEMA_VERSION, Facts, Result
+from .result import KIND, SCHEMA_VERSION, SWEEP_KIND, Facts, Result
 from .samples import COLUMNS, Samples
 
 _FOREIGN: Final[Mapping[str, str]] = {
@@ -62,6 +62,9 @@ def from_json(value: Any, name: str = "the result") -> Result:
     Raises:
         UsageError: It is no result, is of a newer version, or is damaged.
     """
+    if isinstance(value, dict) and value.get("kind") == SWEEP_KIND:
+        hint = "sgl bench report shows it, sgl bench compare takes two; each of its 'runs' is a result of its own"
+        raise UsageError(f"{name} is a sweep: several results in one file", hint=hint)
     if not isinstance(value, dict) or value.get("kind") != KIND:
         keys = value if isinstance(value, dict) else {}
         other = next((f"; it looks like one of {owner}" for key, owner in _FOREIGN.items() if key in keys), "")
@@ -177,7 +180,12 @@ def _check_numbers(table: Mapping[str, Any], keys: tuple[str, ...], place: str) 
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # An integer beyond what a float holds: no figure of ours.
+        return False
 
 
 def _refuse_constant(text: str) -> float:

@@ -205,8 +205,10 @@ def test_wrong_words(words: Sequence[str], said: str, bench: Bench) -> None:
     assert said in ended.stderr
 
 
-@pytest.mark.parametrize("interrupts", [1, 2])
-def test_ctrl_c_ends_with_a_partial_report(interrupts: int, environment: Mapping[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("interrupts", "number"), [(1, signal.SIGINT), (2, signal.SIGINT), (1, signal.SIGTERM)])
+def test_ctrl_c_ends_with_a_partial_report(
+    interrupts: int, number: signal.Signals, environment: Mapping[str, str], tmp_path: Path
+) -> None:
     with fake_bench_server(ttft=0.3, per_token=0.05) as server:
         words = ("--url", server.url, "-c", "4", "--duration", "60s", "--warmup", "0", "--json", *SIZES)
         process = subprocess.Popen(
@@ -219,7 +221,7 @@ def test_ctrl_c_ends_with_a_partial_report(interrupts: int, environment: Mapping
         )
         wait_for(lambda: server.counts()["requests"] >= 6)  # The probe, four, and one more after the first answer.
         for _ in range(interrupts):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             time.sleep(0.2)
         out, err = process.communicate(timeout=TIMEOUT)
         truth = server.truth()[1:]
@@ -266,7 +268,7 @@ def test_a_sweep_finds_the_servers_limit(bench: Bench, tmp_path: Path) -> None:
 
 def test_two_servers_in_turns(bench: Bench, tmp_path: Path) -> None:
     with fake_bench_server(per_token=0.003) as slow, fake_bench_server(per_token=0.002) as fast:
-        words = ("-c", "4", "-n", "20", "--warmup", "0", *SIZES, "--json", "--save", "v.json")
+        words = ("-c", "4", "-n", "20", "--warmup", "0", *SIZES, "--json", "--save", "v.json", "--html", "v.html")
         ended = bench("--url", slow.url, "--vs", fast.url, *words)
         bodies = [[body["prompt"] for body in server.counts()["bodies"]] for server in (slow, fast)]
     assert ended.returncode == 0, ended.stderr
@@ -277,6 +279,7 @@ def test_two_servers_in_turns(bench: Bench, tmp_path: Path) -> None:
     sides = [set(map(tuple, side)) for side in bodies]
     assert len(sides[0] & sides[1]) >= 60  # Of the last 64: both were asked the same, and nothing twice.
     assert len(json.loads((tmp_path / "v.json").read_text())["runs"]) == 10
+    assert "<h2>Comparison</h2>" in (tmp_path / "v.html").read_text()
 
 
 def test_a_server_is_started_for_the_run_and_stopped_after_it(bench: Bench, environment: Mapping[str, str]) -> None:

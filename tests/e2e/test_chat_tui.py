@@ -86,6 +86,13 @@ class Terminal:
         if first_frame:
             self.see("^p palette")  # Keys typed before would go to the shell.
 
+    def become_chat(self, *words: str) -> None:
+        """Puts a chat in the place of the shell, and waits for its first frame."""
+        command = shlex.join([sys.executable, "-m", "sgl_cli", "chat", *words])
+        self.type(f"clear; echo $$ >{shlex.quote(str(self._pid_file))}; exec {command}")
+        self.press("Enter")
+        self.see("^p palette")
+
     @property
     def pid(self) -> int:
         """The chat's process."""
@@ -243,6 +250,44 @@ def test_the_terminal_is_closed(terminal: Terminal, endpoint: FakeOpenAI) -> Non
     assert terminal.last_lines() == [("Go on", "A part of it")]
 
 
+def test_the_terminal_of_a_chat_without_a_shell_is_closed(terminal: Terminal, endpoint: FakeOpenAI) -> None:
+    """As when a desktop's icon opens it: the chat is the one whom the kernel tells, with two signals."""
+    endpoint.script = [Answer([piece(content="A part of it"), *[0.1] * 600, piece("stop")])]
+    terminal.become_chat("--url", endpoint.url)
+    terminal.see(endpoint.url)
+    terminal.type("Go on")
+    terminal.press("Enter")
+    terminal.see("A part of it")
+    pid = terminal.pid
+    terminal.tmux("kill-session", "-t", "test")
+    terminal.wait(lambda: not is_alive(pid))
+    assert endpoint.left.wait(SECONDS)
+    assert terminal.last_lines() == [("Go on", "A part of it")]
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_server_of_its_own_is_stopped_when_the_terminal_is_closed(terminal: Terminal, ready: bool) -> None:
+    terminal.chat("-m", "builtin")
+    terminal.see("starting a server")
+    terminal.wait(lambda: servers(terminal.environ))
+    (server,) = servers(terminal.environ)
+    if ready:
+        terminal.see("builtin at http")  # The head says so of a model that can be asked.
+    pid = terminal.pid
+    terminal.tmux("kill-session", "-t", "test")
+    terminal.wait(lambda: not is_alive(pid))
+    terminal.wait(lambda: not servers(terminal.environ))
+    assert gone([server.pid])
+
+
+def test_slash_quit(terminal: Terminal, endpoint: FakeOpenAI) -> None:
+    terminal.chat("--url", endpoint.url)
+    terminal.see(endpoint.url)
+    terminal.type("/quit")
+    terminal.press("Enter")
+    terminal.ended(0)
+
+
 def test_a_server_of_its_own_is_started_and_stopped(terminal: Terminal) -> None:
     terminal.chat("-m", "builtin", "-o", "temperature=0")
     terminal.see("starting a server")
@@ -292,3 +337,12 @@ def test_asked_right_after_the_first_frame(terminal: Terminal, endpoint: FakeOpe
     terminal.press("C-q")
     terminal.ended(0)
     assert terminal.last_lines() == [("Hurry!", "At once.")]
+
+
+def test_typed_as_soon_as_the_screen_is_there(terminal: Terminal, endpoint: FakeOpenAI) -> None:
+    terminal.chat("--url", endpoint.url, first_frame=False)
+    terminal.wait(lambda: terminal.state().startswith("1 "))
+    terminal.type("abcdefgh")
+    terminal.see("│ abcdefgh ")
+    terminal.press("C-q")
+    terminal.ended(0)

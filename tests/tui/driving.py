@@ -24,6 +24,7 @@ from sgl_cli.chat.session.open import Choice
 from sgl_cli.chat.store.chat_store import ChatStore
 from sgl_cli.chat.tui.app import ChatApp
 from sgl_cli.chat.tui.look import ASCII, UNICODE
+from sgl_cli.chat.tui.message.code_block import CodeBlock
 from sgl_cli.chat.tui.message.message_view import MessageView
 from sgl_cli.chat.tui.pane.pane import ChatPane
 from sgl_cli.chat.tui.run import FullScreen
@@ -130,13 +131,18 @@ class Running:
         await self.wait_for(lambda: not self.streaming)
         await self.settled()
 
+    async def click_copy(self) -> None:
+        """Clicks on the word that copies the first block of code."""
+        block = self.screen.query_one(CodeBlock)
+        await self.pilot.click(block, offset=(block.outer_size.width - 2, 0))
+
     async def wait_for(self, so: Callable[[], object], seconds: float = SECONDS) -> None:
         """Waits until something is so."""
         deadline = time.monotonic() + seconds
         while not so():
             if time.monotonic() > deadline:
                 raise AssertionError(f"this never came to be; the screen:\n{self.text()}")
-            await self.pilot.pause(LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)  # Not `Pilot.pause`, which asks every widget first.
         await self.pilot.pause(0)
 
     async def see(self, words: str, seconds: float = SECONDS) -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from sgl_cli.chat.tui.chat_file import file_name
 from sgl_cli.chat.tui.exporting import export_chat
-from sgl_cli.chat.tui.message.code_block import CopyButton
 from tests.fake_openai import said
 
 from .conftest import StartChat
@@ -45,7 +44,7 @@ async def test_y_copies_the_code_and_capital_y_all_of_it(chat: StartChat) -> Non
 async def test_the_word_copy_copies_its_code(chat: StartChat) -> None:
     async with chat(said(CODE)) as it:
         await it.say("code?")
-        await it.pilot.click(it.screen.query_one(CopyButton))
+        await it.click_copy()
         await it.wait_for(lambda: it.app.clipboard == "x = 1\ny = 2\n")
 
 

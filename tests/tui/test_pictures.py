@@ -18,7 +18,7 @@ from sgl_cli.chat.images import Picture
 from sgl_cli.chat.store.parts import Image, Text
 from sgl_cli.chat.tui.message.picture_chip import PictureChip, chip_label
 from sgl_cli.chat.tui.message.picture_size import picture_size
-from sgl_cli.chat.tui.picture_input import picture_from_clipboard, picture_from_url
+from sgl_cli.chat.tui.picture_input import add_picture, picture_from_clipboard, picture_from_url
 from sgl_cli.chat.tui.pictures import Pictures
 from tests.fake_openai import said
 
@@ -57,7 +57,7 @@ async def test_a_dropped_picture_goes_with_the_question(chat: StartChat, tmp_pat
 async def test_pictures_follow_their_marks_and_go_with_them(chat: StartChat) -> None:
     async with chat(said("Fine.")) as it:
         for name in ("a", "b", "c"):
-            it.screen.add_picture(png(), "image/png", name)
+            add_picture(it.screen, Picture("image/png", png(), name))
         it.screen.composer.put("[Image #3] and [Image #1] here")
         await it.press("enter")
         await it.ended()
@@ -68,7 +68,7 @@ async def test_pictures_follow_their_marks_and_go_with_them(chat: StartChat) -> 
 
 async def test_a_picture_alone_can_be_sent(chat: StartChat) -> None:
     async with chat(said("Fine.")) as it:
-        it.screen.add_picture(png(), "image/png", "a.png")
+        add_picture(it.screen, Picture("image/png", png(), "a.png"))
         await it.press("enter")
         await it.ended()
         assert [type(part) for part in it.pane.path[0].parts] == [Image]
@@ -84,7 +84,7 @@ async def test_marks_that_nobody_made_are_text(chat: StartChat) -> None:
 
 async def test_an_edited_question_keeps_its_pictures_as_marks(chat: StartChat) -> None:
     async with chat(said("Fine.")) as it:
-        it.screen.add_picture(png(), "image/png", "a.png")
+        add_picture(it.screen, Picture("image/png", png(), "a.png"))
         await it.say("look")
         await it.focus_message(0)
         await it.press("e")
@@ -141,7 +141,7 @@ async def test_the_library_for_pictures_is_used_where_it_is(chat: StartChat, mon
     monkeypatch.setitem(sys.modules, "textual_image", types.ModuleType("textual_image"))
     monkeypatch.setitem(sys.modules, "textual_image.widget", library)
     async with chat(said("Fine.")) as it:
-        it.screen.add_picture(png(), "image/png", "a.png")
+        add_picture(it.screen, Picture("image/png", png(), "a.png"))
         await it.say("look")
         await it.see(f"pixels of {len(png())} bytes")
         assert it.screen.query_one(PictureChip)

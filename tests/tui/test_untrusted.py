@@ -100,6 +100,6 @@ async def test_text_that_is_stored_is_cleaned_too(chat: StartChat) -> None:
 async def test_what_is_copied_is_clean(chat: StartChat) -> None:
     async with chat(said("```sh\necho \x1b]52;c;x\x07hi\n```\n")) as it:
         await it.say("Code!")
-        await it.pilot.click(".code-copy")
+        await it.click_copy()
         await it.wait_for(lambda: it.app.clipboard)
         assert it.app.clipboard == "echo hi\n"

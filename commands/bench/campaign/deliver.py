@@ -64,7 +64,7 @@ def deliver(
     files: tuple[tuple[Path | None, Callable[[], str]], ...] = (
         (wish.csv, lambda: csv_text(results)),
         (wish.markdown, lambda: markdown),
-        (wish.html, lambda: html_text(results, outcomes)),
+        (wish.html, lambda: html_text(results, outcomes, comparison)),
         (wish.junit, lambda: junit_xml(outcomes, seconds=seconds)),
     )
     for place, text in files:

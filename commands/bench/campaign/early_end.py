@@ -70,7 +70,7 @@ def why_to_end(snapshot: Snapshot, rules: Sequence[Assertion]) -> str:
         value = _value(snapshot, rule.choice)
         if value is not None and not OPERATORS[rule.sign](value, rule.limit):
             unit = rule.choice.metric.unit
-            return f"{rule.choice.name} is {shown(value, unit)}, not {rule.sign} {shown(rule.limit, unit)}"
+            return f"{rule.choice.name} is {shown(value, unit)} (limit: {rule.sign} {shown(rule.limit, unit)})"
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -56,7 +57,7 @@ class _Rules:
 def run_bench(
     plan: BenchPlan, command: Sequence[str], stdin: TextIO | None = None, environ: Mapping[str, str] = os.environ
 ) -> int:
-    """Finds a server, puts the loads on it, delivers the results. For the main thread: it listens for Ctrl-C.
+    """Finds a server, puts the loads on it, delivers the results. For the main thread: it hears Ctrl-C and SIGTERM.
 
     Args:
         plan: What was asked for.
@@ -92,6 +93,10 @@ def run_bench(
             _say(plan, f"warning: {error.message}")
         except KeyboardInterrupt:
             if not collected.finished:
+                raise
+            collected.interrupted = True
+        except SystemExit as end:  # SIGTERM between two runs, see `ending_by_exception`.
+            if not collected.finished or end.code != 128 + signal.SIGTERM:
                 raise
             collected.interrupted = True
     # The server that was started here is gone by now: what follows takes no time of a GPU.

@@ -83,7 +83,7 @@ def check(assertion: Assertion, summary: Summary | Mapping[str, Any]) -> Outcome
         return Outcome(assertion.text, False, None, f"{choice.name} is not known: {why}", assertion.abort)
     passed = OPERATORS[assertion.sign](value, limit)
     unit = choice.metric.unit
-    why = f"{choice.name} is {shown(value, unit)}, {'as' if passed else 'not'} {assertion.sign} {shown(limit, unit)}"
+    why = f"{choice.name} is {shown(value, unit)} (limit: {assertion.sign} {shown(limit, unit)})"
     return Outcome(assertion.text, passed, value, why, assertion.abort)
 
 

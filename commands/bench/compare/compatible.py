@@ -16,6 +16,9 @@ MUST_EQUAL: Final = (
 )
 """(what is said when it is not, part of the result, its key)."""
 
+CACHED_SHARE: Final = 0.05
+"""Shares of cached prompt tokens that differ by more are worth a word."""
+
 
 def check_compatible(base: Result, new: Result, force: bool = False) -> list[str]:
     """What a reader of the comparison has to know.
@@ -37,9 +40,20 @@ def check_compatible(base: Result, new: Result, force: bool = False) -> list[str
                 raise UsageError(f"these results cannot be compared, {difference}", hint="--force compares them anyway")
             notes.append(difference)
     notes += [f"the load differs: {_load(base)} and {_load(new)}"] if base.load != new.load else []
+    notes += _cache_differs(base, new)
     for name, result in (("base", base), ("new", new)):
         notes += _doubts(name, result)
     return notes
+
+
+def _cache_differs(base: Result, new: Result) -> list[str]:
+    """The usual reason for a gain that is none: the second run found the first one's prompts in the server's cache."""
+    shares = [(result.summary.get("cache") or {}).get("share") for result in (base, new)]
+    left, right = (share if isinstance(share, float | int) else None for share in shares)
+    if left is None or right is None or abs(left - right) <= CACHED_SHARE:
+        return []
+    found = f"{100 * left:.0f} % of the base run's prompt tokens were cached, {100 * right:.0f} % of the new one's"
+    return [f"{found}: part of the change may come from that; --flush-cache before each run makes them alike"]
 
 
 def _doubts(name: str, result: Result) -> list[str]:

@@ -19,6 +19,7 @@ from .digest import Digest
 from .progress import Counters
 from .work import Source, Work
 
+COUNT_SECONDS: Final = 0.1
 EARLY_SECONDS: Final = 0.001
 """A sleeping loop wakes up to a millisecond late: it wakes this much early, and goes round until it is time."""
 
@@ -88,6 +89,12 @@ class Driver:
         finally:
             self.counters.events = self._wire.meter.events
             self.digest.drain()
+
+    async def count(self) -> None:
+        """Keeps the number of events fresh while answers take long; runs until it is cancelled."""
+        while True:
+            self.counters.events = self._wire.meter.events
+            await asyncio.sleep(COUNT_SECONDS)
 
     async def _closed(self) -> None:
         async def slot() -> None:

@@ -52,7 +52,7 @@ async def drive(
         driver = Driver(target, wire, source, share, done)
         lag = Lag(driver.counters)
         begun(driver)
-        work = (lag.sample(), driver.digest.run(idle), driver.digest.relieve())
+        work = (lag.sample(), driver.count(), driver.digest.run(idle), driver.digest.relieve())
         helpers = [asyncio.ensure_future(each) for each in work]
         wall, cpu = time.perf_counter(), time.process_time()
         try:

@@ -171,5 +171,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: what it means, the parent says.
+    for number in (signal.SIGINT, signal.SIGTERM):  # They reach the whole group: what they mean, the parent says.
+        signal.signal(number, signal.SIG_IGN)
     asyncio.run(main())

@@ -52,4 +52,7 @@ def read(document: Mapping[str, Any], choice: Choice) -> Reading:
         found = value
     if isinstance(found, bool) or not isinstance(found, int | float):
         return Reading(None, _ABSENT.get(metric.name, "the run does not have it"))
-    return Reading(float(found))
+    try:
+        return Reading(float(found))
+    except OverflowError:  # JSON's integers have no end, floats do.
+        return Reading(None, "its number is too large")

@@ -15,13 +15,12 @@ from sgl.errors import UsageError
 
 from ..compare.outcome import Outcome
 from ..compare.rows import Comparison
-from ..result import SCHEMA_VERSION, Result
+from ..result import SCHEMA_VERSION, SWEEP_KIND, Result
 from ..result_file import from_json, read_result
 from .facts import load
 from .lookup import text
 from .writing import write_text
 
-SWEEP_KIND: Final = "sgl bench sweep"
 COMPARISON_KIND: Final = "sgl bench comparison"
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
 

@@ -24,7 +24,7 @@ class Rates:
     """Fed with every snapshot of one run, in order."""
 
     def __init__(self) -> None:
-        self._seen: deque[_Seen] = deque()
+        self._seen: deque[_Seen] = deque([_Seen(0.0, 0, 0)])
         self._latest: Snapshot | None = None
         self._seconds: deque[float] = deque(maxlen=HISTORY_SECONDS)
         self._mark = _Seen(0.0, 0, 0)
@@ -33,7 +33,7 @@ class Rates:
         """Takes in the present state."""
         self._latest = snapshot
         now = _Seen(snapshot.elapsed, snapshot.done, snapshot.events)
-        if self._seen and now.elapsed <= self._seen[-1].elapsed:
+        if now.elapsed <= self._seen[-1].elapsed:
             return
         self._seen.append(now)
         while len(self._seen) > 2 and now.elapsed - self._seen[1].elapsed >= RECENT_SECONDS:

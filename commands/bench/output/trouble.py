@@ -19,6 +19,8 @@ _KINDS: Final[Mapping[str, str]] = {
     "protocol": "not the API's form",
 }
 _LONGEST_EXAMPLE: Final = 160
+_CACHED_SHARE: Final = 0.05
+"""Random token ids share no more than a few by chance, and no chat template: what is above was asked before."""
 
 
 class ErrorRow(NamedTuple):
@@ -71,6 +73,13 @@ def warnings(result: Result) -> list[str]:
     elif failed:
         found.append(f"{words.count(failed)} of {words.count(sent)} requests failed; latencies are those of the others")
     found += texts(summary, "client", "warnings")
+    cached = number(summary, "cache", "share") or 0.0
+    ids = text(result.dataset, "name") == "random" and text(result.dataset, "content").startswith("token ids")
+    if ids and cached > _CACHED_SHARE:
+        found.append(
+            f"{words.percent(cached, 0)} of the random prompts' tokens were in the server's cache, from a run with the "
+            "same prompts: --flush-cache empties it, another --seed makes others"
+        )
     estimated = number(summary, "answers_with_estimated_tokens")
     if estimated:
         found.append(f"the server does not count tokens: in {words.several(estimated, 'answer')} chunks were counted")

@@ -110,6 +110,8 @@ def _hint(record: Record) -> str | None:
         return None
     if failure.status in (401, 403):
         return "give its key with --api-key KEY or in SGL_API_KEY"
+    if failure.status == 404 and "model" in failure.message.lower():
+        return "leave out -m to take the model that it serves, or name one of its models"
     if failure.status in (404, 405):
         return "--api says which API is asked, --path where it is"
     return None

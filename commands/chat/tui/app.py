@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -11,9 +12,14 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Event, Key
 from textual.screen import Screen
 
+from .driver import ChatDriver
 from .keymap_check import keymap_complaints, theme_complaint
+from .last_resort import LastResort
 from .notices import tell
 from .screen import ChatScreen
 from .setup import Setup
@@ -56,8 +62,16 @@ class ChatApp(App[int]):
         self.setup = setup
         self.chat = ChatScreen(setup)
         self.chat.menu.source = self._suggest
+        self._leaving = threading.Lock()
+        self._left = False
+        self._nothing_focused_yet = True
         if setup.profile.keymap:
             self.set_keymap(dict(setup.profile.keymap))
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's, or ours in the place of the one for terminals."""
+        usual = super().get_driver_class()
+        return ChatDriver if usual is LinuxDriver else usual
 
     @cached_property
     def command_line(self) -> CommandLine:
@@ -69,6 +83,15 @@ class ChatApp(App[int]):
     def get_default_screen(self) -> ChatScreen:
         """The chat."""
         return self.chat
+
+    async def on_event(self, event: Event) -> None:
+        """Gives the composer what is typed before it has got the focus; Textual would give it to nobody."""
+        if isinstance(event, Key) and self._nothing_focused_yet and not event.is_forwarded:
+            self._nothing_focused_yet = self.focused is None
+            if self._nothing_focused_yet and (event.is_printable or event.key == "enter"):
+                self.chat.composer.post_message(Key(event.key, event.character))
+                return
+        await super().on_event(event)
 
     def on_chat_screen_commanded(self, event: ChatScreen.Commanded) -> None:
         """A command was typed."""
@@ -98,7 +121,17 @@ class ChatApp(App[int]):
         for number in _ENDING:
             with suppress(NotImplementedError, RuntimeError, ValueError):  # Not in the main thread: tests.
                 loop.add_signal_handler(number, self.exit, 128 + number)
+        if not self.is_headless:
+            with suppress(ValueError):
+                LastResort(self._leave_once).watch(_ENDING)
 
     async def on_unmount(self) -> None:
         """Keeps what has come, and lets the servers go."""
-        await asyncio.to_thread(self.chat.close)
+        await asyncio.to_thread(self._leave_once)
+
+    def _leave_once(self) -> None:
+        """Closes the chat once; who comes second waits for the first."""
+        with self._leaving:
+            if not self._left:
+                self._left = True
+                self.chat.close()

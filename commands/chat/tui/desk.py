@@ -62,5 +62,5 @@ class Desk(Screen[None]):
         """Shows answers as tokens with their probabilities, or as text."""
 
     @abstractmethod
-    def action_toggle_sessions(self) -> None:
+    async def action_toggle_sessions(self) -> None:
         """Shows the list of conversations, or hides it."""

@@ -15,7 +15,6 @@ from textual.widgets import Footer, Input, Static, TextArea
 
 from sgl.errors import SglError
 
-from ..images import Picture
 from ..session.session import Session
 from ..store.messages import Message
 from ..store.parts import Part, Text
@@ -40,7 +39,7 @@ from .pane.pane import ChatPane
 from .pane.start_card import StartCard
 from .panels.format_screen import FormatScreen
 from .panels.panels import WIDE, Panels
-from .picture_input import add_picture, picture_from_file
+from .picture_input import picture_from_file
 from .pictures import Pictures
 from .setup import Setup
 from .slash.menu import SlashMenu
@@ -64,6 +63,7 @@ class ChatScreen(Desk):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(SCREEN, priority=True)
+    AUTO_FOCUS = "#composer"  # Else the first widget of all gets it for a moment, and is styled for that.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - Textual declares it so.
 
     def __init__(self, setup: Setup) -> None:
@@ -88,6 +88,10 @@ class ChatScreen(Desk):
 
     def compose(self) -> ComposeResult:
         """Head, panes, composer, keys."""
+        # What the breakpoints say, before there are widgets: said later, it would style each of them once more.
+        wide = self.app.size.width >= WIDE
+        self.set_class(wide, "-wide", update=False)
+        self.set_class(not wide, "-narrow", update=False)
         yield self._head
         with self.panels:
             yield self.panels.sessions
@@ -176,10 +180,6 @@ class ChatScreen(Desk):
         event.stop()
         picture_from_file(self, event.path)
 
-    def add_picture(self, data: bytes, mime: str, name: str) -> None:
-        """Adds a picture to the next question."""
-        add_picture(self, Picture(mime, data, name))
-
     def pane_of(self, view: MessageView) -> ChatPane:
         """The pane that a message is in."""
         return view.query_ancestor(ChatPane)
@@ -259,17 +259,17 @@ class ChatScreen(Desk):
 
     # Panels.
 
-    def action_toggle_sessions(self) -> None:
+    async def action_toggle_sessions(self) -> None:
         """Ctrl+B."""
-        self.panels.toggle_sessions()
+        await self.panels.toggle_sessions()
 
-    def action_toggle_options(self) -> None:
+    async def action_toggle_options(self) -> None:
         """Ctrl+O."""
-        self.panels.toggle_options()
+        await self.panels.toggle_options()
 
-    def action_find(self) -> None:
+    async def action_find(self) -> None:
         """Ctrl+F."""
-        self.panels.open_find()
+        await self.panels.open_find()
 
     def action_search_history(self) -> None:
         """Ctrl+R."""

@@ -227,9 +227,9 @@ def test_a_rule_with_abort_is_judged_when_there_is_enough_to_judge() -> None:
     rules = parse_assertions(["ttft.p50<100ms abort", "error_rate<10% abort", "out_tok_s>5 abort"])
     slow = [0.2] * FEWEST
     assert why_to_end(snapshot(FEWEST - 1, ttft=slow), rules) == ""
-    assert why_to_end(snapshot(FEWEST, ttft=slow), rules) == "ttft.p50 is 200 ms, not < 100 ms"
+    assert why_to_end(snapshot(FEWEST, ttft=slow), rules) == "ttft.p50 is 200 ms (limit: < 100 ms)"
     assert why_to_end(snapshot(FEWEST, ttft=[0.05] * FEWEST), rules) == ""
-    assert why_to_end(snapshot(40, failed=8, ttft=[0.05] * 32), rules) == "error_rate is 20 %, not < 10 %"
+    assert why_to_end(snapshot(40, failed=8, ttft=[0.05] * 32), rules) == "error_rate is 20 % (limit: < 10 %)"
     tail = parse_assertions(["ttft.p99<100ms abort"])
     assert why_to_end(snapshot(900, ttft=[0.2] * 900), tail) == ""
     assert why_to_end(snapshot(1000, ttft=[0.2] * 1000), tail) != ""

@@ -107,6 +107,13 @@ def test_a_reader_is_told_what_makes_the_figures_doubtful(base: Result) -> None:
     assert notes[2].startswith("1 of 201 requests of the new run failed")
 
 
+def test_a_run_that_found_its_prompts_cached_is_remarked_on() -> None:
+    cold, warm = (result_of(run_of([answer(cached_tokens=share, input_tokens=100)] * 30)) for share in (0, 75))
+    (note,) = compare_results(cold, warm).notes
+    assert note.startswith("0 % of the base run's prompt tokens were cached, 75 % of the new one's")
+    assert compare_results(warm, warm).notes == ()
+
+
 def test_a_percentile_that_one_run_is_too_small_for_is_unknown(base: Result) -> None:
     small = result_of(closed_loop(requests=12))
     found = row(compare_results(base, small), "ttft.p50")

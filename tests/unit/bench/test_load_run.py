@@ -292,3 +292,27 @@ def test_an_error_of_the_dataset_is_not_swallowed(workers: int, before: int) -> 
 
     with fake_bench_server(ttft=0, per_token=0) as server, pytest.raises(UsageError, match="line 7"):
         run_load(target_of(server), broken(), LoadPlan(concurrency=2, workers=workers))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_chunks_are_counted_before_the_first_answer_is_complete(workers: int) -> None:
+    control, progress = Control(), Progress()
+    limit = time.monotonic() + 20
+    seen: list[tuple[int, int]] = []
+
+    def look() -> None:
+        while not seen and time.monotonic() < limit:
+            snapshot = progress.snapshot()
+            if snapshot.events:
+                seen.append((snapshot.done, snapshot.events))
+            time.sleep(0.01)
+        control.abort()
+
+    with fake_bench_server(ttft=0.05, per_token=0.05) as server:
+        thread = threading.Thread(target=look)
+        thread.start()
+        prompt = Prompt(0, 400, text="a long answer")
+        run_load(target_of(server), [prompt], LoadPlan(concurrency=1, requests=1, workers=workers), control, progress)
+        thread.join()
+    assert seen
+    assert seen[0][0] == 0

@@ -25,7 +25,7 @@ from sgl_cli.bench.output.table import print_run
 from sgl_cli.bench.output.writing import check_writable, write_lines, write_text
 from sgl_cli.bench.record_json import read_record
 from sgl_cli.bench.result import Result
-from sgl_cli.bench.result_file import parse_result
+from sgl_cli.bench.result_file import parse_result, read_result
 
 from .output_cases import Shown, comparison, levels, nothing, one_run, open_loop, shown
 from .synthetic import answer, closed_loop, failed, result_of, run_of
@@ -96,6 +96,9 @@ def test_a_run_and_a_sweep_are_read_again(tmp_path: Path) -> None:
     assert [result.to_text() for result in read_results(one)] == [RUN.to_text()]
     many = save(tmp_path / "sweep.json", SWEEP)
     assert [result.to_text() for result in read_results(many)] == [result.to_text() for result in SWEEP]
+    with pytest.raises(UsageError, match=r"sweep\.json is a sweep: several results") as refused:
+        read_result(many)
+    assert "sgl bench report" in str(refused.value.hint)
     cut = json.loads(many.read_text())["runs"][2]
     assert parse_result(json.dumps(cut)).to_text() == SWEEP[2].to_text()
 

@@ -138,6 +138,11 @@ def test_a_line_for_a_file() -> None:
     )
 
 
+def test_a_first_look_has_speeds_already_and_needs_no_answer_for_them() -> None:
+    rates = fed([replace(SNAPSHOT, elapsed=10.0, done=0, failed=0, tokens=0, events=500)])
+    assert (rates.requests, rates.tokens) == (0.0, 50.0)
+
+
 def going() -> Progress:
     """A run that has begun."""
     progress = Progress()

@@ -14,7 +14,7 @@ from sgl_cli.bench.result import Result
 
 from .output_cases import Shown, environment, golden, levels, nothing, one_run, open_loop, outcomes, shown
 from .record import GOLDEN
-from .synthetic import failed, result_of, run_of
+from .synthetic import answer, facts_with, failed, result_of, run_of
 
 TEXTS = golden()
 RUN, OPEN, SWEEP = one_run(), open_loop(), levels()
@@ -94,6 +94,16 @@ def test_what_a_reader_must_know_is_said() -> None:
     assert "TTFT from schedule" in text
     assert "! every request failed" in run_text(nothing())
     assert "! 3 of 1,203 requests failed" in run_text(RUN)
+
+
+def test_random_prompts_that_were_cached_are_remarked_on() -> None:
+    cached, fresh = (run_of([answer(cached_tokens=tokens, input_tokens=100)] * 3) for tokens in (75, 2))
+    ids, words = (
+        facts_with(dataset={"name": "random", "content": content}) for content in ("token ids 1000-2047", "words")
+    )
+    assert "! 75 % of the random prompts' tokens were in the server's cache" in run_text(result_of(cached, ids), 200)
+    assert "random prompts" not in run_text(result_of(fresh, ids), 200)
+    assert "random prompts" not in run_text(result_of(cached, words), 200)  # They share a chat's template.
 
 
 def test_each_assertion_is_a_line() -> None:

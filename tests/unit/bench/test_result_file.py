@@ -84,6 +84,7 @@ def change(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (change("summary/duration_s", "long"), "run.json is damaged: summary.duration_s is no number"),
         (change("summary/requests", []), "run.json is damaged: requests is no table"),
         (change("summary/ttft_ms", 5), "run.json is damaged: ttft_ms is no table"),
+        (change("summary/ttft_ms/mean", 10**400), "run.json is damaged: ttft_ms.mean is no number"),
         (change("summary/ttft_ms/mean", True), "run.json is damaged: ttft_ms.mean is no number"),
         (change("steady_state/out_tok_s", None), "run.json is damaged: steady_state.out_tok_s is no number"),
         (change("slo/per_slo/ttft", 1), "run.json is damaged: ttft is no table"),

@@ -9,11 +9,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Final
 
 from textual.app import ComposeResult
-from textual.content import Content
-from textual.events import Click
 from textual.message import Message as WidgetMessage
 from textual.timer import Timer
-from textual.widgets import Static
 
 from sgl.errors import SglError
 
@@ -30,6 +27,7 @@ from ..message.shown import Shown, shown_path
 from ..message.thoughts import Showing
 from ..message.tool_card import ToolCard
 from .crash_log import hint_of
+from .end_pill import EndPill
 from .error_card import ErrorCard
 from .extras import show_extras
 from .pane_base import PaneBase
@@ -53,15 +51,6 @@ LEAVE_SECONDS: Final = 3.0
 """How long the end waits for an answer to be kept."""
 
 Events = Generator[Event, None, None]
-
-
-class EndPill(Static):
-    """Says that there is more below."""
-
-    def on_click(self, event: Click) -> None:
-        """Goes there."""
-        event.stop()
-        self.query_ancestor(ChatPane).transcript.follow()
 
 
 class ChatPane(PaneBase):
@@ -105,7 +94,7 @@ class ChatPane(PaneBase):
         self.request_tools: tuple[Mapping[str, Any], ...] = ()
         self.tells_cached = False
         self._environ = environ
-        self._pill = EndPill(Content(f"{marks.down} more below"), classes="pill")
+        self._pill = EndPill(marks, self.transcript)
         self._stream: AnswerStream | None = None
         self._live: MessageView | None = None
         self._going_on: Message | None = None  # The answer that the one that comes goes on with.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
 from textual import work
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from ..look import Marks
@@ -22,7 +22,10 @@ Place = tuple[str, int]
 
 
 class FindBar(Horizontal, can_focus=True):
-    """A line with the words and which place is meant. Enter goes on to the next, and then so do n and N."""
+    """A line with the words and which place is meant. Enter goes on to the next, and then so do n and N.
+
+    Empty until it is opened for the first time: the first frame of the screen does not wait for it.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n,enter,down", "step(1)", "Next", show=False),
@@ -39,14 +42,16 @@ class FindBar(Horizontal, can_focus=True):
         self._places: list[Place] = []
         self._at = 0
 
-    def compose(self) -> ComposeResult:
+    def _parts(self) -> Iterator[Widget]:
         """Words, count, keys."""
         yield self._typed
         yield self._count
         yield Static(Content("n next  N previous  Esc close"), id="find-keys")
 
-    def open(self, pane: ChatPane) -> None:
+    async def open(self, pane: ChatPane) -> None:
         """Shows itself, for the words that were there the last time."""
+        if not self.children:
+            await self.mount_all(self._parts())
         if self._pane is not None and self._pane is not pane:
             self._unmark()
         self._pane = pane

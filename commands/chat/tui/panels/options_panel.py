@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.events import DescendantBlur
+from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from sgl.errors import SglError, UsageError, echo
@@ -60,7 +60,10 @@ class OptionField(Input):
 
 
 class OptionsPanel(VerticalScroll, can_focus=False):
-    """What is typed counts when its field is left, and is kept with the conversation."""
+    """What is typed counts when its field is left, and is kept with the conversation.
+
+    Empty until it is opened for the first time: the first frame of the screen does not wait for it.
+    """
 
     def __init__(self, store: ChatStore, profile: Profile) -> None:
         super().__init__(id="options", classes="panel")
@@ -73,7 +76,7 @@ class OptionsPanel(VerticalScroll, can_focus=False):
         self._fields = {option: OptionField(option) for option in FIELDS}
         self._notes = {option: Static("", classes="option-note") for option in FIELDS}
 
-    def compose(self) -> ComposeResult:
+    def _parts(self) -> Iterator[Widget]:
         """The prompt, then each parameter with what it means and where it comes from."""
         yield self._head
         yield Static("System prompt", classes="option-label")
@@ -85,8 +88,10 @@ class OptionsPanel(VerticalScroll, can_focus=False):
             yield self._notes[option]
         yield Static("Leaving a field applies it. An empty field is the server's default.", classes="panel-keys")
 
-    def open(self, pane: ChatPane) -> None:
+    async def open(self, pane: ChatPane) -> None:
         """Shows the options of a pane's conversation."""
+        if not self.children:
+            await self.mount_all(self._parts())
         self._pane = pane
         self.display = True
         for field in self._fields.values():

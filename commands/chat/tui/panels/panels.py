@@ -46,24 +46,24 @@ class Panels(Horizontal):
         self._wide = True
         self._hidden: list[Panel] = []  # Open ones for which the screen has become too narrow.
 
-    def toggle_sessions(self) -> None:
+    async def toggle_sessions(self) -> None:
         """Ctrl+B."""
         if not self._hide(self.sessions):
             self._target = self._meant
             self._make_room(self.options)
-            self.sessions.open()
+            await self.sessions.open()
 
-    def toggle_options(self) -> None:
+    async def toggle_options(self) -> None:
         """Ctrl+O."""
         if not self._hide(self.options):
             self._make_room(self.sessions)
-            self.options.open(self._meant)
+            await self.options.open(self._meant)
 
-    def open_find(self) -> None:
+    async def open_find(self) -> None:
         """Ctrl+F."""
         self._make_room(self.sessions)
         self._make_room(self.options)
-        self.find.open(self._meant)
+        await self.find.open(self._meant)
 
     def search_history(self) -> None:
         """Ctrl+R: what was typed before, into the composer."""

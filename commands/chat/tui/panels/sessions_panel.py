@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, cast
 
-from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from sgl.errors import SglError
@@ -60,7 +60,10 @@ class Wanted:
 
 
 class SessionsPanel(Vertical):
-    """Reads in a thread: it opens at once, however many chats there are."""
+    """Reads in a thread: it opens at once, however many chats there are.
+
+    Empty until it is opened for the first time: the first frame of the screen does not wait for it.
+    """
 
     class Opened(Message):
         """Somebody wants to see a conversation.
@@ -122,7 +125,7 @@ class SessionsPanel(Vertical):
         self._told = False
         self._soon: Timer | None = None
 
-    def compose(self) -> ComposeResult:
+    def _parts(self) -> Iterator[Widget]:
         """Search, chats, keys."""
         yield Static("Chats", classes="panel-title", id="sessions-title")
         yield self._search
@@ -130,8 +133,10 @@ class SessionsPanel(Vertical):
         yield self._line
         yield self._help
 
-    def open(self) -> None:
+    async def open(self) -> None:
         """Shows itself with what is stored now."""
+        if not self.children:
+            await self.mount_all(self._parts())
         self.display = True
         self._rows.focus()
         self.reload()

@@ -73,7 +73,7 @@ async def _branches(screen: Desk, text: str) -> None:
 async def _sessions(screen: Desk, text: str) -> None:
     panel = screen.panels.sessions
     if not (text and panel.display):  # A search in the open list leaves it open.
-        screen.action_toggle_sessions()
+        await screen.action_toggle_sessions()
     if text:
         panel.query_one("#sessions-search", Input).value = text
 

@@ -59,6 +59,11 @@ class SlashMenu(OptionList, can_focus=False):
         """A key of the composer: ``up``, ``down``, ``tab``, ``enter``."""
         if not self.is_open:
             return
+        self.follow(self._composer.text)  # A key can overtake the message that tells what was typed before it.
+        if not self.is_open:
+            if key == "enter":
+                self._composer.send()
+            return
         match key:
             case "up":
                 self._chosen = True
