@@ -23,8 +23,8 @@ from .look import ASCII, UNICODE
 from .message.picture_chip import load_pictures
 from .setup import Setup
 
-COLLECT: Final = (50_000, 20, 100)
-"""Thresholds of the garbage collector while the screen is there."""
+COLLECT: Final = (2_000, 50, 200)
+"""Thresholds of the garbage collector while the screen is there: the youngest are few, the rest is left alone."""
 
 COMPARED: Final = "compared"
 """The label of conversations that were had side by side."""

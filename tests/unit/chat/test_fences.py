@@ -91,7 +91,8 @@ def test_lists_and_fences_stay_together() -> None:
     text = "- a\n\n- b\n\n  ```py\n  x\n\n  y\n  ```\n\n  more\n"
     assert read(text).frozen == 0
     assert read(text + "\nend\n").frozen == len(text) + 1
-    assert code_blocks(text) == (CodeBlock("py", "x\n\ny\n", text.index("  ```py"), text.index("\n  more"), True, True),)
+    (block,) = code_blocks(text)
+    assert block == CodeBlock("py", "x\n\ny\n", text.index("  ```py"), text.index("\n  more"), True, True)
 
 
 def test_an_answer_that_was_cut_off_inside_code() -> None:
