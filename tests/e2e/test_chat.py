@@ -114,7 +114,7 @@ def test_one_that_is_kept_is_found_and_never_stopped(environ: dict[str, str], tm
 def talk(environ: dict[str, str], typed: str) -> str:
     """A chat at a terminal: what it shows, with newlines as programs write them."""
     leader, follower = pty.openpty()
-    process = begin(environ, "chat", stdin=follower, stdout=follower, stderr=follower)
+    process = begin(environ, "chat", "--plain", stdin=follower, stdout=follower, stderr=follower)
     os.close(follower)
     shown = b""
     try:
