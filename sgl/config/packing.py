@@ -3,7 +3,8 @@
 `sgl.kernels.matmul` packs by these rules, and the memory plan counts by them. Measured with
 ``torch.ops.mkldnn._nbytes`` (torch 2.13, oneDNN 3.12): float32 is laid out in blocks of 64 outputs x 16 inputs with
 AVX-512; AVX2 takes the same blocks for most shapes and never larger ones; bfloat16 without bfloat16 instructions is
-not padded. Where it has them, and on Arm, it is not measured: the plan may be off by one block per edge of a weight.
+not padded, with AMX it is laid out in blocks of 32 x 32. With AVX512-BF16 alone, and on Arm, it is not measured: the
+plan may be off by one block per edge of a weight.
 The widths of published models are multiples of 64, so nothing is padded for them.
 """
 
@@ -20,8 +21,8 @@ PACK_FROM_ELEMENTS: Final = 1 << 18
 UPCAST_FROM_ROWS: Final = 64
 """bfloat16 weights are multiplied in float32 from this many rows on, where the CPU has no AMX."""
 FLOAT32_BLOCK: Final = (64, 16)
-BFLOAT16_BLOCK: Final = (64, 32)
-"""oneDNN's block for AMX and AVX512-BF16."""
+BFLOAT16_BLOCK: Final = (32, 32)
+"""oneDNN's block with AMX, measured on a Xeon that has it and AVX512-BF16."""
 BFLOAT16_PACKERS: Final = frozenset({"avx512bw", "avx_ne_convert", "bf16"})
 """CPU flags of which one is needed to pack bfloat16 (the check in torch's mkldnn_reorder_linear_weight)."""
 BFLOAT16_HARDWARE: Final = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
