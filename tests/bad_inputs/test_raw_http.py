@@ -34,6 +34,8 @@ def ask(server: Live, sent: bytes) -> tuple[int, bytes]:
         try:
             answer.begin()
             return answer.status, answer.read()
+        except http.client.IncompleteRead:  # Its system dropped the rest when it closed before it had read everything.
+            return answer.status, b""
         except (TimeoutError, ConnectionError, http.client.BadStatusLine):
             return NO_ANSWER, b""
 
