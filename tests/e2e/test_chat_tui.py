@@ -207,13 +207,20 @@ def test_it_goes_on_with_the_last_chat(terminal: Terminal, endpoint: FakeOpenAI)
     assert terminal.last_lines() == [("More?", "Second answer.")]
 
 
-def test_killed_while_it_streams_it_loses_nothing_shown(terminal: Terminal, endpoint: FakeOpenAI) -> None:
+def stream_a_part(
+    begin: Callable[..., None], terminal: Terminal, endpoint: FakeOpenAI, question: str = "Go on"
+) -> None:
+    """Opens a chat and asks; a part of the answer is on the screen, and the rest takes a minute."""
     endpoint.script = [Answer([piece(content="A part of it"), *[0.1] * 600, piece("stop")])]
-    terminal.chat("--url", endpoint.url)
+    begin("--url", endpoint.url)
     terminal.see(endpoint.url)
-    terminal.type("Killed")
+    terminal.type(question)
     terminal.press("Enter")
     terminal.see("A part of it")
+
+
+def test_killed_while_it_streams_it_loses_nothing_shown(terminal: Terminal, endpoint: FakeOpenAI) -> None:
+    stream_a_part(terminal.chat, terminal, endpoint, "Killed")
     time.sleep(1.5)  # What is promised to be kept is a second old.
     os.kill(terminal.pid, signal.SIGKILL)
     terminal.see(f"it ended with {128 + signal.SIGKILL}")
@@ -224,12 +231,7 @@ def test_killed_while_it_streams_it_loses_nothing_shown(terminal: Terminal, endp
 def test_told_to_end_it_leaves_the_terminal_as_it_was(
     terminal: Terminal, endpoint: FakeOpenAI, number: signal.Signals
 ) -> None:
-    endpoint.script = [Answer([piece(content="A part of it"), *[0.1] * 600, piece("stop")])]
-    terminal.chat("--url", endpoint.url)
-    terminal.see(endpoint.url)
-    terminal.type("Go on")
-    terminal.press("Enter")
-    terminal.see("A part of it")
+    stream_a_part(terminal.chat, terminal, endpoint)
     os.kill(terminal.pid, number)
     terminal.ended(128 + number)
     assert endpoint.left.wait(SECONDS)
@@ -237,12 +239,7 @@ def test_told_to_end_it_leaves_the_terminal_as_it_was(
 
 
 def test_the_terminal_is_closed(terminal: Terminal, endpoint: FakeOpenAI) -> None:
-    endpoint.script = [Answer([piece(content="A part of it"), *[0.1] * 600, piece("stop")])]
-    terminal.chat("--url", endpoint.url)
-    terminal.see(endpoint.url)
-    terminal.type("Go on")
-    terminal.press("Enter")
-    terminal.see("A part of it")
+    stream_a_part(terminal.chat, terminal, endpoint)
     pid = terminal.pid
     terminal.tmux("kill-session", "-t", "test")
     terminal.wait(lambda: not is_alive(pid))
@@ -252,12 +249,7 @@ def test_the_terminal_is_closed(terminal: Terminal, endpoint: FakeOpenAI) -> Non
 
 def test_the_terminal_of_a_chat_without_a_shell_is_closed(terminal: Terminal, endpoint: FakeOpenAI) -> None:
     """As when a desktop's icon opens it: the chat is the one whom the kernel tells, with two signals."""
-    endpoint.script = [Answer([piece(content="A part of it"), *[0.1] * 600, piece("stop")])]
-    terminal.become_chat("--url", endpoint.url)
-    terminal.see(endpoint.url)
-    terminal.type("Go on")
-    terminal.press("Enter")
-    terminal.see("A part of it")
+    stream_a_part(terminal.become_chat, terminal, endpoint)
     pid = terminal.pid
     terminal.tmux("kill-session", "-t", "test")
     terminal.wait(lambda: not is_alive(pid))

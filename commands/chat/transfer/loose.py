@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from ..client.fields import number_in
+
 _EMPTY: Final[Mapping[str, Any]] = {}
 _LATEST: Final = 32503680000.0
 """The year 3000, in seconds: a larger number is in milliseconds or finer, or nonsense."""
@@ -34,13 +36,8 @@ def count(value: object) -> int | None:
 
 def number(value: object) -> float | None:
     """The value if it is a finite number, else None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        result = float(value)
-    except OverflowError:
-        return None
-    return result if math.isfinite(result) else None
+    found = number_in(value)
+    return found if found is not None and math.isfinite(found) else None
 
 
 def seconds(value: object) -> float | None:

@@ -5,20 +5,18 @@ One widget, however long the code is: every widget of a conversation costs time 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.events import Click
-from textual.geometry import Size
 from textual.highlight import highlight
 from textual.message import Message
 from textual.widget import Widget
 
 from ...text.oneline import one_line
 from ...text.sanitize import sanitize
-from ..panels.found import Found
+from .text_lines import TextLines
 
 PLAIN_WHILE_OPEN: Final = 2000
 """Letters of code that are coloured while more comes; finding the colours takes time that grows with it."""
@@ -29,34 +27,13 @@ _HEAD_STYLE: Final = "$text-muted"
 _COPY_STYLE: Final = "$text-accent"
 
 
-@dataclass(frozen=True)
-class _Rendered:
-    """Lines for one width and one theme.
-
-    Attributes:
-        width: Cells.
-        theme: Its name.
-        content: The head and the code, in lines of at most ``width`` cells.
-        rows: Where each line of the code begins; a long one takes several rows.
-        lines: How many rows there are.
-    """
-
-    width: int
-    theme: str
-    content: Content
-    rows: tuple[int, ...]
-    lines: int
-
-
-class CodeBlock(Widget):
+class CodeBlock(TextLines):
     """Code of an answer. A line that is too long goes on below; what is copied is the code as it came.
 
     Attributes:
         source: The code, cleaned.
         language: As the fence says.
     """
-
-    DEFAULT_CSS = "CodeBlock { height: auto; width: 1fr; }"
 
     class Copied(Message):
         """Somebody wants the code on the clipboard."""
@@ -66,31 +43,21 @@ class CodeBlock(Widget):
             self.code = code
 
     def __init__(self, source: str, language: str, *, closed: bool = True) -> None:
-        super().__init__()
-        self.source = sanitize(source)
+        super().__init__(sanitize(source))
         self.language = one_line(language)[:30]
         self._complete = closed
-        self._found = Found()
-        self._cache: _Rendered | None = None
 
     def update(self, source: str, *, closed: bool) -> None:
         """More code has come."""
         source = sanitize(source)
         if (source, closed) != (self.source, self._complete):
-            self.source, self._complete, self._cache = source, closed, None
-            self.refresh(layout=True)
-
-    def mark(self, *words: str, current: int = -1) -> None:
-        """Marks places as `MarkdownText.mark` does."""
-        found = Found(words, current)
-        if found != self._found:
-            self._found, self._cache = found, None
-            self.refresh()
+            self.source, self._complete = source, closed
+            self.lay_out_anew()
 
     def places(self) -> list[tuple[Widget, int]]:
-        """As `MarkdownText.places`."""
-        rows = self._lines(self.size.width).rows
-        return [(self, rows[line]) for line in self._found.lines(self._code)]
+        """As of any text; its head is no place."""
+        rows = self._code_lines(self.size.width)[1]
+        return [(self, rows[line]) for line in self.found.lines(self._code)]
 
     def on_click(self, event: Click) -> None:
         """Copies the code, when the word for it is meant."""
@@ -99,34 +66,26 @@ class CodeBlock(Widget):
             event.stop()
             self.post_message(self.Copied(self.source))
 
-    def render(self) -> Content:
-        """The lines for the width that there is."""
-        return self._lines(self.size.width).content
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """How many lines it takes."""
-        return self._lines(width).lines
-
-    def notify_style_update(self) -> None:
-        """The theme may be another."""
-        self._cache = None
-        super().notify_style_update()
+    def lay_out(self, width: int) -> Content:
+        """See `TextLines.lay_out`."""
+        return Content("\n").join([_head(self.language or "text", width), *self._code_lines(width)[0]])
 
     @property
     def _code(self) -> str:
         return self.source.removesuffix("\n").expandtabs(4)
 
-    def _lines(self, width: int) -> _Rendered:
-        width, theme = max(len(COPY) + 1, width), self.app.theme
-        if self._cache is None or (self._cache.width, self._cache.theme) != (width, theme):
-            head, code = _head(self.language or "text", width), self._found.mark(self._coloured())
-            lines = code.plain.split("\n")
-            if max(map(cell_len, lines)) <= width:
-                content, rows, count = Content.assemble(head, "\n", code), range(1, len(lines) + 1), len(lines) + 1
-                self._cache = _Rendered(width, theme, content, tuple(rows), count)
-            else:
-                self._cache = _Rendered(width, theme, *_folded(head, code, width))
-        return self._cache
+    def _code_lines(self, width: int) -> tuple[list[Content], list[int]]:
+        """The code in lines of at most ``width`` cells, and the row of the widget where each of its own begins."""
+        code = self.found.mark(self._coloured())
+        lines = code.plain.split("\n")
+        if max(map(cell_len, lines)) <= width:
+            return [code], list(range(1, len(lines) + 1))
+        shown: list[Content] = []
+        rows = []
+        for line in code.split("\n", allow_blank=True):
+            rows.append(len(shown) + 1)
+            shown += line.fold(width) if line.cell_length > width else [line]
+        return shown, rows
 
     def _coloured(self) -> Content:
         code = self._code
@@ -136,15 +95,6 @@ class CodeBlock(Widget):
         return highlight(code, language=self.language)
 
 
-def _folded(head: Content, code: Content, width: int) -> tuple[Content, tuple[int, ...], int]:
-    """What `_Rendered` holds for code with lines that are too long."""
-    shown, rows = [head], []
-    for line in code.split("\n", allow_blank=True):
-        rows.append(len(shown))
-        shown += line.fold(width) if line.cell_length > width else [line]
-    return Content("\n").join(shown), tuple(rows), len(shown)
-
-
 def _head(language: str, width: int) -> Content:
-    room = width - len(COPY)
+    room = max(1, width - len(COPY))
     return Content.assemble((language[: room - 1].ljust(room), _HEAD_STYLE), (COPY, _COPY_STYLE))

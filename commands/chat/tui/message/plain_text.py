@@ -11,8 +11,6 @@ from .markdown_text import MarkdownText
 class PlainText(MarkdownText):
     """Shows every line as it is, wrapped where it is too long; nothing in it is Markdown."""
 
-    DEFAULT_CSS = "PlainText { height: auto; width: 1fr; }"
-
     def render_source(self, width: int) -> Content:
         """The lines for a width."""
         text = sanitize(self.source).strip("\n").expandtabs(4)
