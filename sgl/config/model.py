@@ -10,28 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sgl.config.experts import ExpertsConfig
 from sgl.config.hf import HfConfig
-from sgl.errors import UnsupportedModel
+from sgl.config.latent import LatentConfig
+from sgl.config.names import WeightNames
+from sgl.config.rope import RopeConfig
 
-RopeKind = Literal["default", "linear", "llama3"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RopeConfig:
-    """Rotary position embedding (Su et al. 2021), half-split ("neox") layout.
-
-    Attributes:
-        theta: Base of the frequencies.
-        kind: ``linear`` divides positions by ``factor``; ``llama3`` is Llama 3.1's frequency-dependent
-            scaling with ``low_freq_factor``, ``high_freq_factor`` and the original context length.
-    """
-
-    theta: float = 10000.0
-    kind: RopeKind = "default"
-    factor: float = 1.0
-    low_freq_factor: float = 1.0
-    high_freq_factor: float = 4.0
-    original_max_position: int = 8192
+NormKind = Literal["rms", "rms_plus_one", "layer"]
+Activation = Literal["silu", "gelu", "gelu_tanh", "clamped_silu"]
+QkNorm = Literal["head", "width"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +27,30 @@ class ModelConfig:
 
     Attributes:
         hidden_size: Width of the residual stream.
+        intermediate_size: Inner width of a feed-forward block that is no expert.
         num_heads: Query heads; ``num_kv_heads`` divides it (GQA).
         head_dim: Width of one head; not always hidden_size / num_heads.
+        norm: RMSNorm; Gemma's, whose scale is 1 + weight; or LayerNorm with a bias.
+        norm_eps: Added to the mean square, or the variance.
+        max_position: Most tokens of a sequence.
+        rope: How positions are told; None where the model learns them (``names.positions``).
+        local_rope: The same for layers with a window, where it differs (Gemma 3).
         windows: Per layer, the sliding window in tokens (a query sees itself and window - 1 before), or
             None for full attention.
         qkv_bias: q, k and v projections have biases; ``output_bias`` o_proj.
-        mlp_bias: gate, up and down projections have biases.
-        qk_norm: RMSNorm over head_dim on q and k before rope (Qwen3).
+        mlp_bias: Feed-forward projections have biases.
+        qk_norm: RMSNorm on q and k before rope: of each head (Qwen3), or over all of their width (OLMo 2).
+        attention_scale: Scores are multiplied with it; None is head_dim ** -0.5.
         attention_softcap: Logits of attention become cap * tanh(logits / cap) (Gemma 2); None is off.
+        sinks: A learned logit per head takes its share of each softmax (GPT-OSS).
+        latent: Multi-head latent attention; None is attention by heads.
+        activation: Of the feed-forward block. ``clamped_silu`` is GPT-OSS's.
+        gated: The activation of one projection multiplies another one.
+        experts: Mixture of experts; None where no layer has them.
+        embedding_scale: Embeddings are multiplied with it (Gemma).
+        logit_softcap: Logits become cap * tanh(logits / cap) (Gemma 2); None is off.
         tie_embeddings: The head reads the embedding matrix.
+        names: What a checkpoint calls all this.
         checkpoint_dtype: ``dtype`` of the checkpoint as config.json names it, or None.
         ignored_weights: Checkpoint names (glob) that hold nothing the model needs.
     """
@@ -62,148 +64,49 @@ class ModelConfig:
     num_heads: int
     num_kv_heads: int
     head_dim: int
-    rms_norm_eps: float
+    norm: NormKind = "rms"
+    norm_eps: float
     max_position: int
-    rope: RopeConfig
+    rope: RopeConfig | None
+    local_rope: RopeConfig | None = None
     windows: tuple[int | None, ...]
     qkv_bias: bool = False
     output_bias: bool = False
     mlp_bias: bool = False
-    qk_norm: bool = False
+    qk_norm: QkNorm | None = None
+    attention_scale: float | None = None
     attention_softcap: float | None = None
+    sinks: bool = False
+    latent: LatentConfig | None = None
+    activation: Activation = "silu"
+    gated: bool = True
+    experts: ExpertsConfig | None = None
+    embedding_scale: float = 1.0
+    logit_softcap: float | None = None
     tie_embeddings: bool = False
+    names: WeightNames = field(default=WeightNames())
     checkpoint_dtype: str | None = None
     ignored_weights: tuple[str, ...] = field(default=("*.rotary_emb.inv_freq",))
 
     @property
+    def q_width(self) -> int:
+        """Elements of all query heads of a token."""
+        return self.num_heads * self.head_dim
+
+    @property
     def kv_width(self) -> int:
-        """Elements of K (or V) per token and layer."""
+        """Elements of K (or V) per token and layer, where heads have their own."""
         return self.num_kv_heads * self.head_dim
 
     def kv_bytes_per_token(self, element_bytes: int) -> int:
-        """Bytes of K and V of one token over all layers."""
-        return 2 * self.num_layers * self.kv_width * element_bytes
+        """Bytes that are cached of one token over all layers."""
+        width = 2 * self.kv_width if self.latent is None else self.latent.cached_width
+        return self.num_layers * width * element_bytes
 
-    def parameter_count(self) -> int:
-        """Parameters the model holds in memory; a tied head counts once."""
-        q_width = self.num_heads * self.head_dim
-        qkv_width = q_width + 2 * self.kv_width
-        attention = self.hidden_size * (qkv_width + q_width)
-        attention += qkv_width if self.qkv_bias else 0
-        attention += self.hidden_size if self.output_bias else 0
-        attention += 2 * self.head_dim if self.qk_norm else 0
-        mlp = 3 * self.hidden_size * self.intermediate_size
-        mlp += 2 * self.intermediate_size + self.hidden_size if self.mlp_bias else 0
-        embeddings = self.vocab_size * self.hidden_size * (1 if self.tie_embeddings else 2)
-        return self.num_layers * (attention + mlp + 2 * self.hidden_size) + embeddings + self.hidden_size
+    def has_experts(self, layer: int) -> bool:
+        """Whether a layer's feed-forward block is a mixture of experts."""
+        return self.experts is not None and self.experts.layers[layer]
 
 
 ReadFamily = Callable[[HfConfig, str], ModelConfig]
 """A family's reader: (config.json, architecture name) -> ModelConfig; raises UnsupportedModel."""
-
-
-def read_decoder(
-    hf: HfConfig,
-    architecture: str,
-    *,
-    windows: tuple[int | None, ...] | None = None,
-    qkv_bias: bool = False,
-    output_bias: bool = False,
-    mlp_bias: bool = False,
-    qk_norm: bool = False,
-    head_dim_default: int | None = None,
-) -> ModelConfig:
-    """Reads the fields all Llama-like decoders share; a family passes only what differs.
-
-    Raises:
-        UnsupportedModel: A field is missing, of the wrong type, inconsistent or not implemented.
-    """
-    hidden_size = hf.positive("hidden_size")
-    num_layers = hf.positive("num_hidden_layers")
-    num_heads = hf.positive("num_attention_heads")
-    num_kv_heads = hf.positive("num_key_value_heads", default=num_heads)
-    if num_heads % num_kv_heads:
-        raise UnsupportedModel(
-            f"{hf.source}: num_attention_heads ({num_heads}) is no multiple of num_key_value_heads ({num_kv_heads})"
-        )
-    if not hf.has("head_dim") and head_dim_default is None and hidden_size % num_heads:
-        raise UnsupportedModel(
-            f"{hf.source}: hidden_size ({hidden_size}) is no multiple of num_attention_heads ({num_heads})"
-        )
-    head_dim = hf.positive("head_dim", default=head_dim_default or hidden_size // num_heads)
-    if head_dim % 2:
-        raise UnsupportedModel(f"{hf.source}: 'head_dim' must be even for rotary embedding, not {head_dim}")
-    hf.only("hidden_act", "silu")
-    hf.only("partial_rotary_factor", 1.0, 1)
-    hf.only("quantization_config", why="quantised checkpoints come with a later version")
-    return ModelConfig(
-        architecture=architecture,
-        model_type=hf.read("model_type", str, ""),
-        vocab_size=hf.positive("vocab_size"),
-        hidden_size=hidden_size,
-        intermediate_size=hf.positive("intermediate_size"),
-        num_layers=num_layers,
-        num_heads=num_heads,
-        num_kv_heads=num_kv_heads,
-        head_dim=head_dim,
-        rms_norm_eps=hf.read("rms_norm_eps", float, 1e-6),
-        max_position=hf.positive("max_position_embeddings"),
-        rope=read_rope(hf),
-        windows=windows if windows is not None else (None,) * num_layers,
-        qkv_bias=qkv_bias,
-        output_bias=output_bias,
-        mlp_bias=mlp_bias,
-        qk_norm=qk_norm,
-        tie_embeddings=hf.read("tie_word_embeddings", bool, False),
-        checkpoint_dtype=_dtype_name(hf),
-    )
-
-
-def read_rope(hf: HfConfig) -> RopeConfig:
-    """Reads ``rope_theta`` + ``rope_scaling`` (transformers 4) or ``rope_parameters`` (transformers 5)."""
-    scaling = hf.section("rope_parameters") or hf.section("rope_scaling")
-    theta = hf.read("rope_theta", float, 10000.0)
-    if scaling is None:
-        return RopeConfig(theta=theta)
-    theta = scaling.read("rope_theta", float, theta)
-    name = "rope_type" if scaling.has("rope_type") else "type"
-    scaling.only(name, "default", "linear", "llama3")
-    kind = scaling.read(name, str, "default")
-    if kind == "linear":
-        return RopeConfig(theta=theta, kind="linear", factor=scaling.require("factor", float))
-    if kind == "llama3":
-        return RopeConfig(
-            theta=theta,
-            kind="llama3",
-            factor=scaling.require("factor", float),
-            low_freq_factor=scaling.require("low_freq_factor", float),
-            high_freq_factor=scaling.require("high_freq_factor", float),
-            original_max_position=scaling.positive("original_max_position_embeddings"),
-        )
-    return RopeConfig(theta=theta)
-
-
-def read_windows(hf: HfConfig, num_layers: int, window: int | None, first_sliding: int = 0) -> tuple[int | None, ...]:
-    """Sliding window per layer from ``layer_types`` when given, else by layer index.
-
-    Args:
-        window: Window in tokens, or None when no layer slides.
-        first_sliding: Without ``layer_types``, layers from this index on slide.
-    """
-    types = hf.raw("layer_types")
-    if types is None:
-        return tuple(window if index >= first_sliding else None for index in range(num_layers))
-    if not isinstance(types, list) or len(types) != num_layers:
-        raise UnsupportedModel(f"{hf.source}: 'layer_types' must list {num_layers} layers")
-    known = {"full_attention", "sliding_attention"}
-    unknown = [kind for kind in types if kind not in known]
-    if unknown:
-        raise UnsupportedModel(f"{hf.source}: layer type {unknown[0]!r} is not implemented; known: {sorted(known)}")
-    if "sliding_attention" in types and window is None:
-        raise UnsupportedModel(f"{hf.source}: 'layer_types' names sliding layers but 'sliding_window' is absent")
-    return tuple(window if kind == "sliding_attention" else None for kind in types)
-
-
-def _dtype_name(hf: HfConfig) -> str | None:
-    name = hf.read("dtype", str, "") or hf.read("torch_dtype", str, "")
-    return name.removeprefix("torch.") or None

@@ -10,10 +10,11 @@ The widths of published models are multiples of 64, so nothing is padded for the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from sgl.config.layout.decoder import weights
+from sgl.config.layout.weight import VOCABULARY_MULTIPLE, ExpertStack, Matrix, shared
 from sgl.config.model import ModelConfig
 
 PACK_FROM_ELEMENTS: Final = 1 << 18
@@ -84,22 +85,22 @@ def packing_bytes(model: ModelConfig, element_bytes: int, packing: Packing | Non
     """
     if packing is None:
         return 0
-    elements = 0
-    for count, outputs, inputs in _products(model, tp):
-        packed = packing.elements(outputs, inputs)
-        elements += 0 if packed is None else count * (packed - outputs * inputs)
-    head = packing.elements(-(-model.vocab_size // tp), model.hidden_size)
-    if head is not None:
-        elements += head - (0 if model.tie_embeddings else -(-model.vocab_size // tp) * model.hidden_size)
-    return elements * element_bytes
+    added = 0
+    for weight in weights(model):
+        match weight:
+            case Matrix():
+                added += _added(packing, *weight.of_rank(tp))
+            case ExpertStack(_, count, inputs, outputs):
+                added += count * _added(packing, outputs, inputs)
+            case _:
+                pass
+    if model.tie_embeddings:
+        rows = shared(model.vocab_size, tp, VOCABULARY_MULTIPLE)
+        head = packing.elements(rows, model.hidden_size)
+        added += head or 0
+    return added * element_bytes
 
 
-def _products(model: ModelConfig, tp: int) -> Iterator[tuple[int, int, int]]:
-    """(how many, output features, input features) of the layers' products as they are stacked, for one rank."""
-    heads = -(-model.num_heads // tp) * model.head_dim
-    kv_heads = max(1, -(-model.num_kv_heads // tp)) * model.head_dim
-    inner = -(-model.intermediate_size // tp)
-    yield model.num_layers, heads + 2 * kv_heads, model.hidden_size
-    yield model.num_layers, model.hidden_size, heads
-    yield model.num_layers, 2 * inner, model.hidden_size
-    yield model.num_layers, model.hidden_size, inner
+def _added(packing: Packing, outputs: int, inputs: int) -> int:
+    packed = packing.elements(outputs, inputs)
+    return 0 if packed is None else packed - outputs * inputs

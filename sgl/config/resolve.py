@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from sgl.config.engine import DTypeName, EngineConfig, ResolvedConfig
+from sgl.config.layout.count import parameter_count
 from sgl.config.model import ModelConfig
 from sgl.config.packing import Packing, packing_bytes
 from sgl.config.sizes import gib
@@ -80,7 +81,7 @@ def decide(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tupl
     because("max_queued_requests", queued, f"it is {QUEUE_FACTOR} for each running one, and at least {MIN_QUEUE}")
     chunk = config.chunked_prefill_size or CPU_CHUNK
     because("chunked_prefill_size", chunk, "a CPU's matrix products are at full speed from there")
-    threads = config.threads or (1 if model.parameter_count() < ONE_THREAD_BELOW else device.cores)
+    threads = config.threads or (1 if parameter_count(model) < ONE_THREAD_BELOW else device.cores)
     small = threads < device.cores
     because("threads", threads, "the model is too small to share out" if small else "it is every core")
     fraction = config.mem_fraction_static or CPU_MEMORY_FRACTION
@@ -131,4 +132,4 @@ def _dtype(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tupl
 def wide_weight_bytes(model: ModelConfig, device: DeviceInfo, *, deterministic: bool) -> int:
     """Bytes of the weights in float32 as this CPU holds them."""
     packing = Packing.of(4, device.instructions, deterministic=deterministic)
-    return 4 * model.parameter_count() + packing_bytes(model, 4, packing)
+    return 4 * parameter_count(model) + packing_bytes(model, 4, packing)

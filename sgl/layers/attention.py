@@ -5,53 +5,55 @@ from __future__ import annotations
 from torch import Tensor
 
 from sgl.batch.context import ForwardContext
+from sgl.config.layout.group import AttentionWeights
+from sgl.config.layout.weight import Norm
 from sgl.config.model import ModelConfig
 from sgl.layers.base import Group, Placement
 from sgl.layers.linear import Linear
-from sgl.layers.norm import RMSNorm
-from sgl.layers.rope import Rope
+from sgl.layers.norm import AnyNorm, make_norm
+from sgl.layers.rope import Rotation
 
 
 class SelfAttention(Group):
-    """q, k, v in one projection; optional per-head norms (Qwen3); rope; attention; output projection."""
+    """q, k, v in one projection; optional norms of q and k; rope; attention; output projection.
 
-    def __init__(self, config: ModelConfig, layer: int, rope: Rope, place: Placement) -> None:
-        prefix = f"model.layers.{layer}.self_attn"
+    Args:
+        layer: Its number, by which the paged attention knows its cache.
+    """
+
+    def __init__(self, config: ModelConfig, weights: AttentionWeights, layer: int, place: Placement) -> None:
         self._layer = layer
-        self._rope = rope
         self._heads = config.num_heads
         self._kv_heads = config.num_kv_heads
         self._head_dim = config.head_dim
-        q_width = config.num_heads * config.head_dim
-        self._qkv = Linear(
-            [f"{prefix}.{name}" for name in ("q_proj", "k_proj", "v_proj")],
-            config.hidden_size,
-            [q_width, config.kv_width, config.kv_width],
-            bias=config.qkv_bias,
-            place=place,
-        )
-        self._out = Linear([f"{prefix}.o_proj"], q_width, [config.hidden_size], bias=config.output_bias, place=place)
-        self._norms = (
-            (
-                RMSNorm(f"{prefix}.q_norm", config.head_dim, config.rms_norm_eps, place),
-                RMSNorm(f"{prefix}.k_norm", config.head_dim, config.rms_norm_eps, place),
-            )
-            if config.qk_norm
-            else None
-        )
-        super().__init__(self._qkv, self._out, *(self._norms or ()))
+        self._qkv = Linear(weights.qkv, place)
+        self._out = Linear(weights.out, place)
+        self._by_head = config.qk_norm == "head"
 
-    def forward(self, hidden: Tensor, rotation: tuple[Tensor, Tensor], context: ForwardContext) -> Tensor:
+        def norm(norm: Norm | None) -> AnyNorm | None:
+            return None if norm is None else make_norm(config.norm, norm, config.norm_eps, place)
+
+        self._q_norm, self._k_norm = norm(weights.q_norm), norm(weights.k_norm)
+        norms = [each for each in (self._q_norm, self._k_norm) if each is not None]
+        super().__init__(self._qkv, self._out, *norms)
+
+    def forward(self, hidden: Tensor, rotation: Rotation | None, context: ForwardContext) -> Tensor:
         """[tokens, hidden_size] -> [tokens, hidden_size]."""
         qkv = self._qkv.forward(hidden).view(-1, self._heads + 2 * self._kv_heads, self._head_dim)
         turned = self._heads + self._kv_heads
         value = qkv[:, turned:]
-        if self._norms is None:
+        if self._q_norm is None or self._k_norm is None:
             # q and k lie side by side, so one rotation serves both.
-            both = self._rope.rotate(qkv[:, :turned], *rotation)
+            both = qkv[:, :turned] if rotation is None else rotation.turn(qkv[:, :turned])
             query, key = both[:, : self._heads], both[:, self._heads :]
         else:
-            q_norm, k_norm = self._norms
-            query = self._rope.rotate(q_norm.forward(qkv[:, : self._heads]), *rotation)
-            key = self._rope.rotate(k_norm.forward(qkv[:, self._heads : turned]), *rotation)
+            query = self._normed(self._q_norm, qkv[:, : self._heads])
+            key = self._normed(self._k_norm, qkv[:, self._heads : turned])
+            if rotation is not None:
+                query, key = rotation.turn(query), rotation.turn(key)
         return self._out.forward(context.attention.forward(self._layer, query.contiguous(), key, value))
+
+    def _normed(self, norm: AnyNorm, heads: Tensor) -> Tensor:
+        if self._by_head:
+            return norm.forward(heads)
+        return norm.forward(heads.reshape(len(heads), -1)).view(heads.shape)

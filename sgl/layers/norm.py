@@ -1,4 +1,4 @@
-"""Root-mean-square normalisation (Zhang and Sennrich 2019)."""
+"""Normalisation: by the root mean square (Zhang and Sennrich 2019), Gemma's form of it, and LayerNorm."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from collections.abc import Iterator
 import torch.nn.functional as F
 from torch import Tensor
 
+from sgl.config.layout.weight import Norm
+from sgl.config.model import NormKind
 from sgl.layers.base import Placement, Slot, size_of
 
 
 class RMSNorm:
     """``x / rms(x) * weight`` over the last dimension, computed in float32."""
 
-    def __init__(self, name: str, size: int, eps: float, place: Placement) -> None:
-        self._name = name
-        self._shape = [size]
+    def __init__(self, norm: Norm, eps: float, place: Placement) -> None:
+        self._name = norm.name
+        self._shape = [norm.size]
         self._eps = eps
-        self._weight = place.empty(size)
+        self._weight = place.empty(norm.size)
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., size] -> [..., size]."""
@@ -35,3 +37,46 @@ class RMSNorm:
     def weight_bytes(self) -> int:
         """Bytes of the scale."""
         return size_of(self._weight)
+
+
+class PlusOneRMSNorm(RMSNorm):
+    """Gemma's: the scale is ``1 + weight``, and meets the float32 value before it is rounded."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., size] -> [..., size]."""
+        return F.rms_norm(x.float(), self._shape, 1.0 + self._weight.float(), self._eps).to(x.dtype)
+
+
+class LayerNorm:
+    """``(x - mean(x)) / std(x) * weight + bias`` (Ba et al. 2016)."""
+
+    def __init__(self, norm: Norm, eps: float, place: Placement) -> None:
+        self._name = norm.name
+        self._shape = [norm.size]
+        self._eps = eps
+        self._weight, self._bias = place.empty(norm.size), place.empty(norm.size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., size] -> [..., size]."""
+        return F.layer_norm(x, self._shape, self._weight, self._bias, self._eps)
+
+    def slots(self) -> Iterator[Slot]:
+        """Scale and bias."""
+        yield Slot(f"{self._name}.weight", self._weight)
+        yield Slot(f"{self._name}.bias", self._bias)
+
+    def finish(self, deterministic: bool) -> None:
+        """Nothing to prepare."""
+
+    def weight_bytes(self) -> int:
+        """Bytes of scale and bias."""
+        return size_of(self._weight, self._bias)
+
+
+AnyNorm = RMSNorm | LayerNorm
+
+
+def make_norm(kind: NormKind, norm: Norm, eps: float, place: Placement) -> AnyNorm:
+    """A norm of a kind."""
+    kinds: dict[NormKind, type[AnyNorm]] = {"rms": RMSNorm, "rms_plus_one": PlusOneRMSNorm, "layer": LayerNorm}
+    return kinds[kind](norm, eps, place)

@@ -1,8 +1,4 @@
-"""The decoder all Llama-like families share, built from a `ModelConfig` and nothing else.
-
-Names of weights are those of Hugging Face checkpoints. A family that computes something else brings its
-own module with the same three methods.
-"""
+"""The decoder of all families, built from a `ModelConfig` and nothing else."""
 
 from __future__ import annotations
 
@@ -10,56 +6,104 @@ import torch
 from torch import Tensor
 
 from sgl.batch.context import ForwardContext
+from sgl.config.layout.decoder import layer_weights, outer_weights
+from sgl.config.layout.group import AttentionWeights, MlpWeights
+from sgl.config.layout.weight import Norm
 from sgl.config.model import ModelConfig
 from sgl.layers.attention import SelfAttention
 from sgl.layers.base import Group, Placement
-from sgl.layers.embedding import Embedding, Head
-from sgl.layers.mlp import GatedMLP
-from sgl.layers.norm import RMSNorm
-from sgl.layers.rope import Rope
+from sgl.layers.embedding import Embedding
+from sgl.layers.head import Head, TiedHead
+from sgl.layers.mlp import MLP
+from sgl.layers.norm import AnyNorm, make_norm
+from sgl.layers.rope import Rope, Rotation
 
 
 class DecoderLayer(Group):
-    """Pre-norm residual block: attention, then MLP."""
+    """A residual block: attention, then MLP, each with a norm before it, after it, or both."""
 
-    def __init__(self, config: ModelConfig, layer: int, rope: Rope, place: Placement) -> None:
-        prefix = f"model.layers.{layer}"
-        self.before_attention = RMSNorm(f"{prefix}.input_layernorm", config.hidden_size, config.rms_norm_eps, place)
-        self.attention = SelfAttention(config, layer, rope, place)
-        self.before_mlp = RMSNorm(f"{prefix}.post_attention_layernorm", config.hidden_size, config.rms_norm_eps, place)
-        self.mlp = GatedMLP(config, layer, place)
-        super().__init__(self.before_attention, self.attention, self.before_mlp, self.mlp)
+    def __init__(self, config: ModelConfig, layer: int, place: Placement) -> None:
+        weights = layer_weights(config, layer)
 
-    def forward(self, hidden: Tensor, rotation: tuple[Tensor, Tensor], context: ForwardContext) -> Tensor:
+        def norm(norm: Norm | None) -> AnyNorm | None:
+            return None if norm is None else make_norm(config.norm, norm, config.norm_eps, place)
+
+        assert isinstance(weights.attention, AttentionWeights)
+        assert isinstance(weights.mlp, MlpWeights)
+        self._attention = SelfAttention(config, weights.attention, layer, place)
+        self._mlp = MLP(config, weights.mlp, place)
+        self._before_attention, self._after_attention = norm(weights.before_attention), norm(weights.after_attention)
+        self._before_mlp, self._after_mlp = norm(weights.before_mlp), norm(weights.after_mlp)
+        norms = (self._before_attention, self._after_attention, self._before_mlp, self._after_mlp)
+        super().__init__(self._attention, self._mlp, *(each for each in norms if each is not None))
+
+    def forward(self, hidden: Tensor, rotation: Rotation | None, context: ForwardContext) -> Tensor:
         """[tokens, hidden_size] -> [tokens, hidden_size]; ``hidden`` is overwritten."""
-        hidden.add_(self.attention.forward(self.before_attention.forward(hidden), rotation, context))
-        return hidden.add_(self.mlp.forward(self.before_mlp.forward(hidden)))
+        added = self._attention.forward(_normed(self._before_attention, hidden), rotation, context)
+        hidden.add_(_normed(self._after_attention, added))
+        added = self._mlp.forward(_normed(self._before_mlp, hidden))
+        return hidden.add_(_normed(self._after_mlp, added))
 
 
 class Decoder(Group):
-    """Token ids -> hidden states -> logits."""
+    """Token ids -> hidden states -> logits.
+
+    Args:
+        max_positions: Most tokens of a sequence that this engine takes.
+    """
 
     def __init__(self, config: ModelConfig, place: Placement, max_positions: int) -> None:
         self.config = config
         self._dtype = place.dtype
-        self._rope = Rope(config.rope, config.head_dim, max_positions, place.device)
-        self._embedding = Embedding("model.embed_tokens", config.vocab_size, config.hidden_size, place)
-        self._layers = [DecoderLayer(config, index, self._rope, place) for index in range(config.num_layers)]
-        self._norm = RMSNorm("model.norm", config.hidden_size, config.rms_norm_eps, place)
-        tied = self._embedding if config.tie_embeddings else None
-        self._head = Head("lm_head", config.vocab_size, config.hidden_size, tied, place)
-        super().__init__(self._embedding, *self._layers, self._norm, self._head)
+        weights = outer_weights(config)
+
+        def rope(sliding: bool) -> Rope | None:
+            described = config.local_rope if sliding and config.local_rope is not None else config.rope
+            dim = config.head_dim
+            return None if described is None else Rope(described, dim, max_positions, place.device)
+
+        self._rope = rope(sliding=False)
+        self._local_rope = self._rope if config.local_rope is None else rope(sliding=True)
+        self._embedding = Embedding(weights.embedding, place)
+        self._positions = None if weights.positions is None else Embedding(weights.positions, place)
+        self._layers = [DecoderLayer(config, index, place) for index in range(config.num_layers)]
+        self._norm = make_norm(config.norm, weights.norm, config.norm_eps, place)
+        self._head = TiedHead(self._embedding) if weights.head is None else Head(weights.head, place)
+        positions = [] if self._positions is None else [self._positions]
+        super().__init__(self._embedding, *positions, *self._layers, self._norm, self._head)
 
     @torch.inference_mode()
     def forward(self, context: ForwardContext) -> Tensor:
         """Hidden states before the final norm: [tokens, hidden_size]."""
-        hidden = self._embedding.forward(context.token_ids)
-        rotation = self._rope.at(context.positions, self._dtype)
-        for layer in self._layers:
-            hidden = layer.forward(hidden, rotation, context)
+        hidden = self._embed(context)
+        rotation, local = self._rotations(context)
+        for layer, window in zip(self._layers, self.config.windows, strict=True):
+            hidden = layer.forward(hidden, rotation if window is None else local, context)
         return hidden
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """Final norm and head of the chosen rows: float32 [rows, vocab_size]."""
-        return self._head.forward(self._norm.forward(hidden))
+        logits = self._head.forward(self._norm.forward(hidden)).to(torch.float32)
+        cap = self.config.logit_softcap
+        return logits if cap is None else logits.div_(cap).tanh_().mul_(cap)
+
+    def _embed(self, context: ForwardContext) -> Tensor:
+        hidden = self._embedding.forward(context.token_ids)
+        if self.config.embedding_scale != 1.0:
+            # In the model's own type, as Gemma's authors compute it.
+            hidden.mul_(torch.tensor(self.config.embedding_scale, dtype=hidden.dtype))
+        if self._positions is not None:
+            hidden.add_(self._positions.forward(context.positions))
+        return hidden
+
+    def _rotations(self, context: ForwardContext) -> tuple[Rotation | None, Rotation | None]:
+        """Of layers that see everything, and of those with a window."""
+        rotation = None if self._rope is None else self._rope.at(context.positions, self._dtype)
+        if self._local_rope is self._rope or self._local_rope is None:
+            return rotation, rotation
+        return rotation, self._local_rope.at(context.positions, self._dtype)
+
+
+def _normed(norm: AnyNorm | None, hidden: Tensor) -> Tensor:
+    return hidden if norm is None else norm.forward(hidden)

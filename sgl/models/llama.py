@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sgl.config.decoder import read_decoder
 from sgl.config.hf import HfConfig
-from sgl.config.model import ModelConfig, read_decoder
+from sgl.config.model import ModelConfig
 
 
 def read(hf: HfConfig, architecture: str) -> ModelConfig:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from sgl.config.decoder import read_decoder, read_windows
 from sgl.config.hf import HfConfig
-from sgl.config.model import ModelConfig, read_decoder, read_windows
+from sgl.config.model import ModelConfig
 
 MAX_WINDOW_LAYERS: Final = 28
 """Qwen's default: without the field, layers from this index on slide (transformers' Qwen2Config)."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from sgl.config.decoder import read_decoder
 from sgl.config.hf import HfConfig
-from sgl.config.model import ModelConfig, read_decoder
+from sgl.config.model import ModelConfig
 from sgl.models.qwen2 import read_qwen_windows
 
 HEAD_DIM: Final = 128
@@ -21,6 +22,6 @@ def read(hf: HfConfig, architecture: str) -> ModelConfig:
         windows=read_qwen_windows(hf),
         qkv_bias=attention_bias,
         output_bias=attention_bias,
-        qk_norm=True,
+        qk_norm="head",
         head_dim_default=HEAD_DIM,
     )

@@ -1,30 +1,18 @@
-"""The weights of one rank, exactly: from a `ModelConfig`, or from the headers of a checkpoint.
-
-`layer_parameters` and `other_parameters` are the one map from a checkpoint's tensor names to shapes and to how ranks
-share them (Megatron-LM, Shoeybi et al. 2019):
-
-* q, k, v, gate and up projections are split by output rows, with their biases; whole heads stay together, and where
-  there are fewer KV heads than ranks each rank keeps one;
-* o and down projections are split by input columns; their biases are added once and kept whole;
-* embedding and head are split over the vocabulary, padded to a multiple of 64 and of the number of ranks (one rank
-  pads nothing);
-* norms are kept whole.
-"""
+"""The weights of one rank, exactly: from a `ModelConfig` by `sgl.config.layout`, or from a checkpoint's headers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from math import lcm, prod
+from math import prod
 from typing import Final
 
+from sgl.config.layout.decoder import weights
+from sgl.config.layout.weight import VOCABULARY_MULTIPLE, ExpertStack, Matrix, Norm, Table, Vector, Weight, shared
 from sgl.config.model import ModelConfig
-from sgl.config.packing import round_up
 from sgl.plan.header import TensorHeader
 
-VOCABULARY_MULTIPLE: Final = 64
-"""Rows of the split embedding come in whole tiles of a matrix product."""
 FLOATING: Final = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"})
 """Types that safetensors writes and the loader converts."""
 
@@ -45,7 +33,7 @@ class Split:
 
     def units_of(self, tp: int) -> int:
         """Units of one rank, padding included."""
-        return self.units if tp == 1 else round_up(self.units, lcm(self.multiple, tp)) // tp
+        return shared(self.units, tp, self.multiple)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,46 +53,46 @@ class Parameter:
 
 def parameters(model: ModelConfig) -> Iterator[Parameter]:
     """Every tensor of a checkpoint that the model's slots are filled from, in no particular order."""
-    yield from other_parameters(model)
-    for layer in range(model.num_layers):
-        yield from layer_parameters(model, layer)
+    for weight in weights(model):
+        yield from stored(weight)
 
 
-def other_parameters(model: ModelConfig) -> Iterator[Parameter]:
-    """The tensors outside of the layers."""
-    table = (model.vocab_size, model.hidden_size)
-    by_tokens = Split(0, model.vocab_size, VOCABULARY_MULTIPLE)
-    yield Parameter("model.embed_tokens.weight", table, by_tokens)
-    yield Parameter("model.norm.weight", (model.hidden_size,))
-    if not model.tie_embeddings:
-        yield Parameter("lm_head.weight", table, by_tokens)
+def stored(weight: Weight) -> Iterator[Parameter]:
+    """The checkpoint's tensors of one weight."""
+    match weight:
+        case Vector(name, size):
+            yield Parameter(name, (size,))
+        case Norm(name, size, bias):
+            yield Parameter(f"{name}.weight", (size,))
+            if bias:
+                yield Parameter(f"{name}.bias", (size,))
+        case Table(name, rows, width):
+            yield Parameter(f"{name}.weight", (rows, width), Split(0, rows, VOCABULARY_MULTIPLE))
+        case ExpertStack(name, count, inputs, outputs, bias):
+            yield Parameter(name, (count, inputs, outputs))
+            if bias:
+                yield Parameter(f"{name}_bias", (count, outputs))
+        case Matrix():
+            yield from _matrices(weight)
 
 
-def layer_parameters(model: ModelConfig, layer: int) -> Iterator[Parameter]:
-    """The tensors of one layer; every layer has the same shapes."""
-    prefix = f"model.layers.{layer}"
-    hidden, inner = model.hidden_size, model.intermediate_size
-    q_width = model.num_heads * model.head_dim
-    yield Parameter(f"{prefix}.input_layernorm.weight", (hidden,))
-    yield Parameter(f"{prefix}.post_attention_layernorm.weight", (hidden,))
-    attention = f"{prefix}.self_attn"
-    yield from _by_rows(f"{attention}.q_proj", q_width, hidden, model.num_heads, bias=model.qkv_bias)
-    for name in ("k_proj", "v_proj"):
-        yield from _by_rows(f"{attention}.{name}", model.kv_width, hidden, model.num_kv_heads, bias=model.qkv_bias)
-    yield from _by_columns(f"{attention}.o_proj", hidden, q_width, model.num_heads, bias=model.output_bias)
-    if model.qk_norm:
-        yield Parameter(f"{attention}.q_norm.weight", (model.head_dim,))
-        yield Parameter(f"{attention}.k_norm.weight", (model.head_dim,))
-    for name in ("gate_proj", "up_proj"):
-        yield from _by_rows(f"{prefix}.mlp.{name}", inner, hidden, inner, bias=model.mlp_bias)
-    yield from _by_columns(f"{prefix}.mlp.down_proj", hidden, inner, inner, bias=model.mlp_bias)
+def _matrices(weight: Matrix) -> Iterator[Parameter]:
+    by_rows = weight.split == "rows"
+    for index, (name, outputs) in enumerate(zip(weight.names, weight.outputs, strict=True)):
+        shape = (weight.inputs, outputs) if weight.transposed else (outputs, weight.inputs)
+        split = None
+        if weight.split is not None:
+            axis = int(by_rows == weight.transposed)
+            split = Split(axis, weight.units[index if by_rows else 0], weight.multiple)
+        yield Parameter(f"{name}.weight", shape, split)
+        if weight.bias:
+            # Of a sum over ranks the bias is added once: it is kept whole.
+            yield Parameter(f"{name}.bias", (outputs,), Split(0, weight.units[index]) if by_rows else None)
 
 
 def parameter_bytes(model: ModelConfig, element_bytes: int, tp: int = 1) -> int:
     """Bytes of the parameters of one rank, as `Layer.weight_bytes` reports them after a load."""
-    outside = sum(each.elements_of(tp) for each in other_parameters(model))
-    layer = sum(each.elements_of(tp) for each in layer_parameters(model, 0))
-    return (outside + model.num_layers * layer) * element_bytes
+    return element_bytes * sum(each.elements_of(tp) for each in parameters(model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +139,9 @@ def header_bytes(headers: Iterable[TensorHeader], model: ModelConfig, element_by
 
 def is_ignored(name: str, model: ModelConfig) -> bool:
     """Whether a checkpoint tensor holds nothing new: buffers, or a tied head's second copy."""
-    if model.tie_embeddings and name == "lm_head.weight":
+    if model.tie_embeddings and name == f"{model.names.head}.weight":
         return True
     return any(fnmatchcase(name, pattern) for pattern in model.ignored_weights)
-
-
-def _by_rows(name: str, outputs: int, inputs: int, units: int, *, bias: bool) -> Iterator[Parameter]:
-    yield Parameter(f"{name}.weight", (outputs, inputs), Split(0, units))
-    if bias:
-        yield Parameter(f"{name}.bias", (outputs,), Split(0, units))
-
-
-def _by_columns(name: str, outputs: int, inputs: int, units: int, *, bias: bool) -> Iterator[Parameter]:
-    yield Parameter(f"{name}.weight", (outputs, inputs), Split(1, units))
-    if bias:
-        yield Parameter(f"{name}.bias", (outputs,))  # Ranks add their parts up, and the bias once.
 
 
 def _differences(header: TensorHeader, parameter: Parameter) -> Iterator[str]:

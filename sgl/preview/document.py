@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from sgl.config.layout.count import parameter_count
 from sgl.plan.memory import MemoryPlan
 from sgl.preview.build import Preview
 
@@ -30,7 +31,7 @@ def preview_document(preview: Preview) -> dict[str, Any]:
         if model is None
         else {
             "architecture": model.architecture,
-            "parameters": model.parameter_count(),
+            "parameters": parameter_count(model),
             "max_position": model.max_position,
             "checkpoint_dtype": model.checkpoint_dtype,
         },

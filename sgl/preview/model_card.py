@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sgl.columns import align
+from sgl.config.layout.count import parameter_count
 from sgl.config.sizes import gib
 from sgl.device import probe_cpu
 from sgl.hub.inventory import LocalModel
@@ -50,7 +51,7 @@ class Card:
             "commit": model.revisions[0] if model.revisions else None,
             "revisions": list(model.revisions),
             "references": list(model.references),
-            "parameters": decoder.parameter_count() if decoder else None,
+            "parameters": parameter_count(decoder) if decoder else None,
             "dtype": decoder.checkpoint_dtype if decoder else None,
             "context_length": decoder.max_position if decoder else None,
             "weight_bytes": plan.weight_bytes if plan else None,
@@ -93,7 +94,7 @@ def card_lines(card: Card) -> list[str]:
         rows.append(("architecture", card.fit.architecture))
     if decoder is not None:
         rows += [
-            ("parameters", _count(decoder.parameter_count())),
+            ("parameters", _count(parameter_count(decoder))),
             ("dtype", decoder.checkpoint_dtype or "not stated"),
             ("context", f"{decoder.max_position} tokens"),
         ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from sgl.config.model import RopeConfig
+from sgl.config.layout.weight import Norm
+from sgl.config.rope import RopeConfig
 from sgl.kvcache.pool import KVPool
 from sgl.layers.base import Placement
 from sgl.layers.norm import RMSNorm
@@ -29,7 +30,7 @@ def norm_bfloat16(layer: type[RMSNorm] = RMSNorm) -> Measured:
 def _norm(layer: type[RMSNorm], dtype: torch.dtype, allowed: float) -> Measured:
     size, eps = 192, 1e-5
     draw = torch.Generator().manual_seed(3)
-    norm = layer("norm", size, eps, Placement(dtype, CPU))
+    norm = layer(Norm("norm", size), eps, Placement(dtype, CPU))
     (slot,) = norm.slots()
     slot.target.copy_(torch.rand(size, generator=draw) + 0.5)
     x = torch.randn(9, size, generator=draw).to(dtype)
@@ -42,7 +43,7 @@ def rope(layer: type[Rope] = Rope) -> Measured:
     positions = torch.tensor([0, 1, 2, 100, 1023])
     heads = torch.randn(len(positions), 3, head_dim, generator=torch.Generator().manual_seed(4))
     rotation = layer(RopeConfig(theta=theta), head_dim, 1024, CPU)
-    got = rotation.rotate(heads, *rotation.at(positions, torch.float32))
+    got = rotation.at(positions, torch.float32).turn(heads)
     # An angle of some hundred radians has an error of 2**-16 in float32, as in every implementation.
     return compare(got, plain.rotate(as_float64(heads), positions.numpy(), theta), 5e-4)
 

@@ -92,11 +92,12 @@ def _parts() -> tuple[tuple[Any, str, str], ...]:
     from sgl.engine import runner
     from sgl.engine.runner import CpuRunner
     from sgl.layers.attention import SelfAttention
-    from sgl.layers.embedding import Embedding, Head
+    from sgl.layers.embedding import Embedding
+    from sgl.layers.head import Head, TiedHead
     from sgl.layers.linear import Linear
-    from sgl.layers.mlp import GatedMLP
+    from sgl.layers.mlp import MLP
     from sgl.layers.norm import RMSNorm
-    from sgl.layers.rope import Rope
+    from sgl.layers.rope import Rope, Rotation
     from sgl.models.decoder import Decoder
     from sgl.scheduler.loop import Scheduler
     from sgl.scheduler.planner import Planner
@@ -105,12 +106,13 @@ def _parts() -> tuple[tuple[Any, str, str], ...]:
     return (
         (Linear, "forward", "linears"),
         (Head, "forward", "output head"),
+        (TiedHead, "forward", "output head"),
         (PlannedAttention, "forward", "attention"),
         (CpuAttention, "plan", "attention plan"),
         (RMSNorm, "forward", "norms"),
-        (Rope, "rotate", "rope"),
+        (Rotation, "turn", "rope"),
         (Rope, "at", "rope"),
-        (GatedMLP, "forward", "silu and product"),
+        (MLP, "forward", "silu and product"),
         (SelfAttention, "forward", "views of q, k, v"),
         (Embedding, "forward", "embedding, residual"),
         (Decoder, "forward", "embedding, residual"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sgl.config.layout.count import parameter_count
 from sgl.config.model import ModelConfig
 from sgl.plan.kv import kv_layers, request_bytes
 
@@ -53,7 +54,7 @@ class Work:
     def _read_parameters(self) -> int:
         model = self.model
         embedding = 0 if model.tie_embeddings else model.vocab_size * model.hidden_size
-        return model.parameter_count() - embedding
+        return parameter_count(model) - embedding
 
 
 def _causal_pairs(tokens: int, window: int | None) -> int:

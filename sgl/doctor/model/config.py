@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sgl.config.hf import HfConfig
+from sgl.config.layout.count import parameter_count
 from sgl.config.model import ModelConfig
 from sgl.device import probe_cpu
 from sgl.doctor.finding import Finding
@@ -124,7 +125,7 @@ def _shape(model: ModelConfig) -> str:
     slides = f", {sliding} layers slide over {max(windows)} tokens" if windows else ""
     kind = "heads" if model.num_kv_heads == model.num_heads else f"heads on {model.num_kv_heads} KV heads"
     return (
-        f"{short_count(model.parameter_count())} parameters, {counted(model.num_layers, 'layer')}, "
+        f"{short_count(parameter_count(model))} parameters, {counted(model.num_layers, 'layer')}, "
         f"{model.num_heads} {kind} of {model.head_dim}, context {model.max_position}{slides}"
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sgl.config.hf import HfConfig
+from sgl.config.layout.count import parameter_count
 from sgl.config.model import ModelConfig
 from sgl.models.table import read_model_config
 from sgl_cli.bench.engine.spread import Spread
@@ -23,7 +24,7 @@ def test_a_decode_step_reads_every_weight_but_the_embedding_and_the_cache_of_eve
     work = Work(model, element_bytes=2)
     embedding = model.vocab_size * model.hidden_size
 
-    weights = (model.parameter_count() - embedding) * 2
+    weights = (parameter_count(model) - embedding) * 2
     assert work.decode_bytes(0, 100) == weights
     assert work.decode_bytes(3, 100) - weights == 3 * 100 * model.kv_bytes_per_token(2)
 
@@ -31,7 +32,7 @@ def test_a_decode_step_reads_every_weight_but_the_embedding_and_the_cache_of_eve
 def test_a_tied_embedding_is_read_as_the_head(model: ModelConfig) -> None:
     tied = replace(model, tie_embeddings=True)
 
-    assert Work(tied, 4).decode_bytes(0, 1) == tied.parameter_count() * 4
+    assert Work(tied, 4).decode_bytes(0, 1) == parameter_count(tied) * 4
     assert Work(tied, 4).decode_bytes(0, 1) == Work(model, 4).decode_bytes(0, 1)
 
 
@@ -45,7 +46,7 @@ def test_a_window_bounds_what_is_read_and_multiplied(model: ModelConfig) -> None
 
 def test_a_prefill_multiplies_twice_the_weights_for_every_token_and_the_head_once(model: ModelConfig) -> None:
     head = model.vocab_size * model.hidden_size
-    layers = model.parameter_count() - 2 * head
+    layers = parameter_count(model) - 2 * head
     attention = 4 * model.num_layers * model.num_heads * model.head_dim * (1 + 2 + 3)
 
     assert Work(model, 2).prefill_flops(5, 3) == 5 * (2 * layers * 3 + 2 * head + attention)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sgl.config.hf import HfConfig, end_token_ids
+from sgl.config.layout.count import parameter_count
 from sgl.errors import ModelNotFound, UnsupportedModel
 from sgl.models.table import read_model_config
 
@@ -126,7 +127,7 @@ def test_parameter_count_is_exact() -> None:
         head_dim=128,
         tie_word_embeddings=True,
     )
-    assert qwen3.parameter_count() == 596_049_920
+    assert parameter_count(qwen3) == 596_049_920
     assert qwen3.kv_bytes_per_token(2) == 112 * 1024
 
 

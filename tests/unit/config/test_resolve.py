@@ -8,6 +8,7 @@ import pytest
 
 from sgl.config.engine import EngineConfig, ResolvedConfig
 from sgl.config.hf import HfConfig
+from sgl.config.layout.count import parameter_count
 from sgl.config.model import ModelConfig
 from sgl.config.resolve import decide as decide_anyway
 from sgl.config.resolve import refusals, resolve, wide_weight_bytes
@@ -97,9 +98,9 @@ def test_the_type_is_decided_by_what_this_cpu_would_hold() -> None:
     """A tied head is packed beside the embedding, so a tied model takes more than its parameters."""
     tied = model(tie_word_embeddings=True, vocab_size=320000)
     untied = model(vocab_size=320000)
-    assert tied.parameter_count() < untied.parameter_count()
+    assert parameter_count(tied) < parameter_count(untied)
     wide = [wide_weight_bytes(each, device(), deterministic=False) for each in (tied, untied)]
-    assert wide[0] == wide[1] == 4 * untied.parameter_count()
+    assert wide[0] == wide[1] == 4 * parameter_count(untied)
 
 
 def test_this_machine_can_be_probed() -> None:

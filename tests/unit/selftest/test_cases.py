@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,13 +14,13 @@ from torch import Tensor
 from sgl.attention.cpu import CpuAttention
 from sgl.batch.context import Span
 from sgl.config.engine import EngineConfig
-from sgl.config.model import RopeConfig
+from sgl.config.rope import RopeConfig
 from sgl.engine.build import Engine
 from sgl.errors import UsageError
 from sgl.kernels.matmul import Matmul, choose_matmul
 from sgl.kvcache.pool import KVPool
 from sgl.layers.norm import RMSNorm
-from sgl.layers.rope import Rope
+from sgl.layers.rope import Rope, Rotation
 from sgl.sampling.arrays import SamplingBatch
 from sgl.sampling.sampler import Sampled, sample
 from sgl.selftest import attention, layers, linear, model, sampling
@@ -128,14 +129,14 @@ def test_a_wrong_norm_is_an_error() -> None:
 
 def test_a_wrong_rotation_is_an_error() -> None:
     class Interleaved(Rope):
-        def rotate(self, heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-            return heads * cos + torch.roll(heads, 1, -1) * sin
+        def at(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
+            return dataclasses.replace(super().at(positions, dtype), interleaved=True)
 
     class OneOff(Rope):
         def __init__(self, config: RopeConfig, head_dim: int, max_position: int, device: torch.device) -> None:
             super().__init__(config, head_dim, max_position + 1, device)
 
-        def at(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        def at(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
             return super().at(positions + 1, dtype)
 
     assert layers.rope(Interleaved).status == "error"
