@@ -18,6 +18,7 @@ FLOORS: Final = (
     {"hub", "ipc"},
     {"tokenizer"},
     {"kernels", "sampling"},
+    {"weights"},
     {"kvcache"},
     {"batch"},
     {"attention", "spec"},

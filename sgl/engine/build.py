@@ -18,7 +18,6 @@ from sgl.device import probe_cpu
 from sgl.engine.runner import CpuRunner
 from sgl.kvcache.cache import PrefixCache
 from sgl.kvcache.pool import KVPool
-from sgl.layers.base import Placement
 from sgl.loader.load import load_weights
 from sgl.models.decoder import Decoder
 from sgl.models.table import read_model_config
@@ -26,6 +25,7 @@ from sgl.plan.demand import demand
 from sgl.plan.memory import MemoryPlan, plan_memory
 from sgl.plan.place import cpu_place
 from sgl.protocol.messages import EngineInfo, Phase
+from sgl.weights.slot import Placement
 
 TORCH_DTYPES: Final[dict[DTypeName, torch.dtype]] = {
     "bfloat16": torch.bfloat16,

@@ -8,10 +8,11 @@ from sgl.batch.context import ForwardContext
 from sgl.config.layout.group import AttentionWeights
 from sgl.config.layout.weight import Norm
 from sgl.config.model import ModelConfig
-from sgl.layers.base import Group, Placement
+from sgl.layers.base import Group
 from sgl.layers.linear import Linear
 from sgl.layers.norm import AnyNorm, make_norm
 from sgl.layers.rope import Rotation
+from sgl.weights.slot import Placement
 
 
 class SelfAttention(Group):

@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
-import torch
-from torch import Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A place for one checkpoint tensor: its name and the view of the parameter it fills."""
-
-    name: str
-    target: Tensor
+from sgl.weights.slot import Slot
 
 
 class Layer(Protocol):
@@ -53,20 +43,3 @@ class Group:
     def weight_bytes(self) -> int:
         """Bytes of all parts."""
         return sum(part.weight_bytes() for part in self._parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where and in which type new parameters are made."""
-
-    dtype: torch.dtype
-    device: torch.device
-
-    def empty(self, *shape: int) -> Tensor:
-        """An uninitialised parameter."""
-        return torch.empty(shape, dtype=self.dtype, device=self.device)
-
-
-def size_of(*tensors: Tensor | None) -> int:
-    """Bytes of the given tensors."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors if tensor is not None)

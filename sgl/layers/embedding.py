@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sgl.config.layout.weight import Table
-from sgl.layers.base import Placement, Slot, size_of
+from sgl.weights.slot import Placement, Slot, size_of
 
 
 class Embedding:

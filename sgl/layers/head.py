@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from sgl.kernels.matmul import Matmul, choose_matmul, plain
-from sgl.layers.base import Slot
 from sgl.layers.embedding import Embedding
 from sgl.layers.linear import Linear
+from sgl.weights.slot import Slot
 
 
 class Head(Linear):

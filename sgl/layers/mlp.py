@@ -7,8 +7,9 @@ from torch import Tensor
 from sgl.config.layout.group import MlpWeights
 from sgl.config.model import ModelConfig
 from sgl.layers.activation import nonlinearity
-from sgl.layers.base import Group, Placement
+from sgl.layers.base import Group
 from sgl.layers.linear import Linear
+from sgl.weights.slot import Placement
 
 
 class MLP(Group):

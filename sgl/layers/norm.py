@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sgl.config.layout.weight import Norm
 from sgl.config.model import NormKind
-from sgl.layers.base import Placement, Slot, size_of
+from sgl.weights.slot import Placement, Slot, size_of
 
 
 class RMSNorm:

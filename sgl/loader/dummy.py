@@ -7,7 +7,7 @@ from typing import Final
 
 import torch
 
-from sgl.layers.base import Slot
+from sgl.weights.slot import Slot
 
 STANDARD_DEVIATION: Final = 0.02
 """transformers' default ``initializer_range``: activations stay finite through any depth."""

@@ -9,11 +9,12 @@ import torch
 
 from sgl.config.model import ModelConfig
 from sgl.errors import CheckpointError
-from sgl.layers.base import Layer, Slot
+from sgl.layers.base import Layer
 from sgl.loader.checkpoint import Checkpoint
 from sgl.loader.dummy import fill_randomly
 from sgl.loader.meter import Meter, Progress
 from sgl.plan.weights import is_ignored
+from sgl.weights.slot import Slot
 
 
 class Model(Layer, Protocol):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from sgl.layers.base import Slot, size_of
+from sgl.weights.slot import Slot, size_of
 
 SECONDS_BETWEEN: Final = 0.1
 """Shortest time between two calls: a model has hundreds of tensors, and each call is a message to another process."""

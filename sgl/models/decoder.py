@@ -11,12 +11,13 @@ from sgl.config.layout.group import AttentionWeights, MlpWeights
 from sgl.config.layout.weight import Norm
 from sgl.config.model import ModelConfig
 from sgl.layers.attention import SelfAttention
-from sgl.layers.base import Group, Placement
+from sgl.layers.base import Group
 from sgl.layers.embedding import Embedding
 from sgl.layers.head import Head, TiedHead
 from sgl.layers.mlp import MLP
 from sgl.layers.norm import AnyNorm, make_norm
 from sgl.layers.rope import Rope, Rotation
+from sgl.weights.slot import Placement
 
 
 class DecoderLayer(Group):

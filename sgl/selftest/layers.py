@@ -8,11 +8,11 @@ import torch
 from sgl.config.layout.weight import Norm
 from sgl.config.rope import RopeConfig
 from sgl.kvcache.pool import KVPool
-from sgl.layers.base import Placement
 from sgl.layers.norm import RMSNorm
 from sgl.layers.rope import Rope
 from sgl.selftest import plain
 from sgl.selftest.case import Measured, as_float64, compare, worst
+from sgl.weights.slot import Placement
 
 CPU = torch.device("cpu")
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 
-from sgl.layers.base import Slot
 from sgl.loader.meter import SECONDS_BETWEEN, Meter
 from sgl.protocol.messages import Phase
+from sgl.weights.slot import Slot
 from tests.harness import LocalEngine
 
 

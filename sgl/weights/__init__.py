@@ -1,0 +1,1 @@
+"""How the weights of one product lie in a checkpoint, are held, and become a way to multiply."""

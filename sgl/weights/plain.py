@@ -1,0 +1,46 @@
+"""`PlainStored`: weights in a floating-point type, multiplied as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from sgl.config.layout.weight import Matrix
+from sgl.kernels.matmul import Matmul, choose_matmul
+from sgl.weights.slot import Placement, Slot, size_of
+
+
+class PlainStored:
+    """See `sgl.weights.stored.Stored`."""
+
+    def __init__(self, matrix: Matrix, place: Placement) -> None:
+        self._matrix = matrix
+        self._weight: Tensor | None = place.empty(matrix.width, matrix.inputs)
+        self._bias: Tensor | None = place.empty(matrix.width) if matrix.bias else None
+        self._bytes = size_of(self._weight, self._bias)
+
+    def slots(self) -> Iterator[Slot]:
+        """One slice of the stacked weight (and bias) per checkpoint matrix."""
+        assert self._weight is not None, "slots are filled before the weight is taken"
+        start = 0
+        for name, size in zip(self._matrix.names, self._matrix.outputs, strict=True):
+            part = self._weight[start : start + size]
+            yield Slot(f"{name}.weight", part.T if self._matrix.transposed else part)
+            if self._bias is not None:
+                yield Slot(f"{name}.bias", self._bias[start : start + size])
+            start += size
+
+    def product(self, deterministic: bool) -> Matmul:
+        """Prepacked where that is faster; the plain copy goes when the chosen way does not keep it."""
+        return choose_matmul(self.dense(), self._bias, deterministic=deterministic)
+
+    def dense(self) -> Tensor:
+        """The weight, which is the caller's from now on."""
+        assert self._weight is not None, "taken once"
+        weight, self._weight = self._weight, None
+        return weight
+
+    def weight_bytes(self) -> int:
+        """Bytes of weight and bias."""
+        return self._bytes
