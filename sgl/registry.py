@@ -32,8 +32,8 @@ class Table:
     def __iter__(self) -> Iterator[str]:
         return iter(self._rows)
 
-    def load(self, name: str) -> object:
-        """Imports and returns what ``name`` stands for.
+    def target(self, name: str) -> str:
+        """``module:attribute`` of a name.
 
         Raises:
             SglError: The table has no such name; the message lists what it has.
@@ -41,7 +41,15 @@ class Table:
         target = self._rows.get(name)
         if target is None:
             raise self._error(f"unknown {self.kind} '{name}'; {closest(name, self._rows)}")
-        module, _, attribute = target.partition(":")
+        return target
+
+    def load(self, name: str) -> object:
+        """Imports and returns what ``name`` stands for.
+
+        Raises:
+            SglError: The table has no such name; the message lists what it has.
+        """
+        module, _, attribute = self.target(name).partition(":")
         return getattr(importlib.import_module(module), attribute)
 
 

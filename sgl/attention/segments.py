@@ -73,3 +73,14 @@ def share(
         Segment(start, count, rows, merged=any(reads[row] > 1 or row in also_elsewhere for row in rows))
         for start, count, rows in pieces
     ]
+
+
+def cut(segments: Iterable[Segment], tile: int) -> list[Segment]:
+    """The same segments in parts of at most ``tile`` slots."""
+    return [
+        Segment(segment.slot_start + done, min(tile, segment.slot_count - done), segment.rows, merged=True)
+        if segment.slot_count > tile
+        else segment
+        for segment in segments
+        for done in range(0, segment.slot_count, tile)
+    ]

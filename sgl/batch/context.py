@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
+
+from sgl.kernels.latent import KvUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +38,35 @@ class Span:
 class Attention(Protocol):
     """Attention of one batch, planned once and run for every layer."""
 
-    def forward(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def forward(self, layer: int, query: Tensor, key: Tensor, value: Tensor, sinks: Tensor | None = None) -> Tensor:
         """Stores the new keys and values of ``layer``, then attends.
 
         Args:
             query: [tokens, num_heads, head_dim].
             key: [tokens, num_kv_heads, head_dim], after rope.
             value: Like key.
+            sinks: float [num_heads], a score per head that takes its share of each softmax and has no value
+                (GPT-OSS); None is off.
 
         Returns:
             [tokens, num_heads * head_dim].
+        """
+        ...
+
+
+class LatentAttention(Protocol):
+    """Multi-head latent attention of one batch, planned once and run for every layer."""
+
+    def forward(self, layer: int, query: Tensor, latent: Tensor, up: KvUp) -> Tensor:
+        """Stores the new vectors of ``layer``, then attends.
+
+        Args:
+            query: [tokens, num_heads, nope_dim + rope_dim], the second part after rope.
+            latent: [tokens, kv_rank + rope_dim], the first part after its norm, the second after rope.
+            up: What makes keys and values of the first part.
+
+        Returns:
+            [tokens, num_heads * value_dim].
         """
         ...
 
@@ -57,12 +78,22 @@ class ForwardContext:
     Attributes:
         token_ids: int64 [tokens].
         positions: int64 [tokens].
-        attention: The planned attention of this batch.
+        planned: The planned attention of this batch, of the model's kind.
     """
 
     token_ids: Tensor
     positions: Tensor
-    attention: Attention
+    planned: Attention | LatentAttention
+
+    @property
+    def attention(self) -> Attention:
+        """For layers with keys and values by heads; the engine planned with the backend of the model's kind."""
+        return cast(Attention, self.planned)
+
+    @property
+    def latent(self) -> LatentAttention:
+        """The same for layers with latent attention."""
+        return cast(LatentAttention, self.planned)
 
     @property
     def device(self) -> torch.device:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from sgl.config.flags import BY_SPELLING
+from sgl.config.kv import KV_FORMATS
 from sgl.config.setting import Setting
 from sgl.config.values import Choice
 from sgl.errors import UsageError
 
 _NOT_READY: Final = {
     "--device": "it computes on the CPU",
-    "--kv-cache-dtype": "the KV cache has the type of --dtype",
+    "--kv-cache-dtype": f"the KV cache has the type of --dtype, or is {' or '.join(KV_FORMATS)}",
 }
 """Flags with values that this version knows and cannot do -> why not."""
 

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from sgl.config.hf import HfConfig
-from sgl.config.model import ModelConfig, QkNorm
-from sgl.config.rope import read_rope, rotated
+from sgl.config.model import Activation, ModelConfig, QkNorm
+from sgl.config.rope import RopeConfig, read_rope, rotated
 from sgl.errors import UnsupportedModel
+
+ACTIVATIONS: Final[dict[str, Activation]] = {
+    "silu": "silu",
+    "swish": "silu",
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+}
+"""transformers' names (``ACT2FN``); the three of ``gelu_tanh`` are one formula, written in different ways."""
 
 
 def read_decoder(
@@ -18,8 +31,16 @@ def read_decoder(
     mlp_bias: bool = False,
     qk_norm: QkNorm | None = None,
     head_dim_default: int | None = None,
+    activation: Activation | None = None,
+    rotary_factor: float | None = None,
 ) -> ModelConfig:
     """A decoder with Llama's parts and names; `dataclasses.replace` gives it those of a family.
+
+    Args:
+        head_dim_default: Without ``head_dim``; None is hidden_size / heads.
+        activation: What the family read itself; None is ``hidden_act``, SiLU by default.
+        rotary_factor: The share of a head that is rotated where config.json does not say. None is for families whose
+            authors' code rotates whole heads whatever it says.
 
     Raises:
         UnsupportedModel: A field is missing, of the wrong type, inconsistent or not implemented.
@@ -37,11 +58,7 @@ def read_decoder(
             f"{hf.source}: hidden_size ({hidden_size}) is no multiple of num_attention_heads ({num_heads})"
         )
     head_dim = hf.positive("head_dim", default=head_dim_default or hidden_size // num_heads)
-    rope = read_rope(hf)
-    rotated(rope, head_dim, hf.source)
-    hf.only("hidden_act", "silu")
-    hf.only("partial_rotary_factor", 1.0, 1)
-    hf.only("quantization_config", why="quantised checkpoints come with a later version")
+    rope = _partial(read_rope(hf), hf, head_dim, rotary_factor)
     return ModelConfig(
         architecture=architecture,
         model_type=hf.read("model_type", str, ""),
@@ -60,9 +77,34 @@ def read_decoder(
         output_bias=output_bias,
         mlp_bias=mlp_bias,
         qk_norm=qk_norm,
+        activation=activation if activation is not None else read_activation(hf, "hidden_act", "silu"),
         tie_embeddings=hf.read("tie_word_embeddings", bool, False),
         checkpoint_dtype=checkpoint_dtype(hf),
     )
+
+
+def read_activation(hf: HfConfig, name: str, default: str) -> Activation:
+    """The nonlinearity that field ``name`` names.
+
+    Raises:
+        UnsupportedModel: It is not implemented.
+    """
+    hf.only(name, *ACTIVATIONS)
+    return ACTIVATIONS[hf.read(name, str, default)]
+
+
+def _partial(rope: RopeConfig, hf: HfConfig, head_dim: int, default: float | None) -> RopeConfig:
+    """``rope`` for the leading part of each head that ``partial_rotary_factor`` leaves."""
+    scaling = hf.section("rope_parameters") or hf.section("rope_scaling")
+    holder = scaling if scaling is not None and scaling.has("partial_rotary_factor") else hf
+    if default is None:
+        holder.only("partial_rotary_factor", 1.0, 1)
+    factor = holder.read("partial_rotary_factor", float, default or 1.0)
+    if not 0 < factor <= 1:
+        raise UnsupportedModel(f"{holder.source}: 'partial_rotary_factor' must be above 0 and at most 1, not {factor}")
+    partial = rope if factor == 1 else replace(rope, dim=int(head_dim * factor))
+    rotated(partial, head_dim, hf.source)
+    return partial
 
 
 def read_windows(hf: HfConfig, num_layers: int, window: int | None, first_sliding: int = 0) -> tuple[int | None, ...]:

@@ -10,6 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from sgl.config.at_load import Wish
+from sgl.config.kv import KvStorage
+
 DTypeName = Literal["bfloat16", "float16", "float32"]
 LoadFormat = Literal["safetensors", "dummy"]
 Policy = Literal["fcfs", "lpm"]
@@ -22,6 +25,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Attributes:
         model_path: Local folder with config.json; a repository id is resolved before.
         dtype: Compute type of weights and activations; None follows the checkpoint and the device.
+        quantization: How weights are quantised at load, or are in the checkpoint; None is as they are there.
+        kv_cache_dtype: Type of the KV cache; None is the compute type.
         load_format: ``dummy`` draws seeded random weights and reads only config.json.
         max_model_len: Most tokens of prompt and output together; None is the model's own limit.
         page_size: Tokens per KV page.
@@ -43,6 +48,8 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     model_path: str
     dtype: DTypeName | None = None
+    quantization: Wish | None = None
+    kv_cache_dtype: KvStorage | None = None
     load_format: LoadFormat = "safetensors"
     max_model_len: int | None = None
     page_size: int | None = None
@@ -71,6 +78,8 @@ class ResolvedConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     model_path: str
     dtype: DTypeName
+    quantization: str | None
+    kv_cache_dtype: DTypeName | KvStorage
     load_format: LoadFormat
     max_model_len: int
     page_size: int

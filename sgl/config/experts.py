@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from sgl.errors import UnsupportedModel
+
 Score = Literal["softmax", "sigmoid"]
 
 
@@ -49,3 +51,24 @@ class ExpertsConfig:
     stacked: bool = False
     shared_size: int = 0
     shared_gate: bool = False
+
+
+def checked(experts: ExpertsConfig, source: str) -> ExpertsConfig:
+    """``experts``, whose numbers fit together.
+
+    Raises:
+        UnsupportedModel: They do not; names ``source``.
+    """
+    size = experts.count // experts.groups
+    allowed = experts.chosen_groups * size
+    if experts.count % experts.groups:
+        problem = f"{experts.count} experts cannot be divided into {experts.groups} groups"
+    elif not 0 < experts.chosen_groups <= experts.groups:
+        problem = f"{experts.chosen_groups} of {experts.groups} groups of experts cannot be chosen"
+    elif experts.groups > 1 and experts.group_top > size:
+        problem = f"a group of {size} experts has no best {experts.group_top}"
+    elif experts.chosen > allowed:
+        problem = f"{experts.chosen} experts for each token cannot be chosen of {allowed}"
+    else:
+        return experts
+    raise UnsupportedModel(f"{source}: {problem}")

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from sgl.config.at_load import QUANTIZATIONS
 from sgl.config.flag import COMPUTE, MEMORY, SCHEDULING, Flag
+from sgl.config.kv import KV_FORMATS, KV_UNREADY
 from sgl.config.values import Choice, Integer, Real, Switch
 
 _TOKENS: Final = 2**40
-
-KV_ELEMENT_BYTES: Final = {
-    **dict.fromkeys(("fp8", "fp8_e4m3", "fp8_e5m2", "int8"), 1),
-    **dict.fromkeys(("bfloat16", "bf16", "float16", "fp16", "half"), 2),
-    **dict.fromkeys(("float32", "fp32", "float"), 4),
-}
-"""Types of a KV cache that people ask for -> bytes of an element: none is ready, all can be planned."""
 
 ENGINE_FLAGS: Final = (
     Flag(
@@ -47,11 +42,32 @@ ENGINE_FLAGS: Final = (
         aliases=("--block-size",),
     ),
     Flag(
-        "--kv-cache-dtype",
-        Choice({"auto": None}, unready={name: name for name in KV_ELEMENT_BYTES}),
-        (),
+        "--quantization",
+        Choice(
+            {"auto": None, **{name: name for name in QUANTIZATIONS}},
+            synonyms={
+                **{"none": "auto", "w8a8_int8": "int8", "w8a8_fp8": "fp8", "gptq_marlin": "gptq", "awq_marlin": "awq"},
+            },
+        ),
+        ("engine.quantization",),
         MEMORY,
-        "Type of the KV cache. Only auto, the type of --dtype, in this version.",
+        "Weights in fewer bits: int8 and int4 are made as they are loaded and are faster on a CPU, fp8 is only rounded "
+        "to there. auto is as the checkpoint has them; gptq, awq, compressed-tensors and mxfp4 check that it has those.",
+        default="auto",
+        aliases=("-q",),
+        common=True,
+    ),
+    Flag(
+        "--kv-cache-dtype",
+        Choice(
+            {"auto": None, **{name: name for name in KV_FORMATS}},
+            synonyms={"fp8": "fp8_e4m3"},
+            unready={name: name for name in KV_UNREADY},
+        ),
+        ("engine.kv_cache_dtype",),
+        MEMORY,
+        "Type of the KV cache: auto, the type of --dtype, or 8 bits, which hold two to four times as many tokens and "
+        "round them. int8 is the faster one on a CPU.",
         default="auto",
         common=True,
     ),

@@ -50,10 +50,10 @@ REFUSED: Final = {
         ),
         "is the variable HF_HOME here": "--download-dir",
         "is the variable HF_TOKEN here": "--hf-token",
-        "is not in this version: weights are served as they are stored": (
-            "--quantization* -q --load-in-* --torchao-config"
+        "is not in this version: --quantization int8, int4 or fp8 makes weights smaller": (
+            "--quantization-* --load-in-* --torchao-config"
         ),
-        "is not in this version: the KV cache has the type of --dtype": "--cache-type-* -ctk -ctv",
+        "is not in this version: --kv-cache-dtype int8 or fp8_e4m3 holds for K and V": "--cache-type-* -ctk -ctv",
         "is not in this version: there is one backend": ("--attention-backend* --sampling-backend --flash-attn -fa"),
         "is not in this version: it computes on the CPU": (
             "--cuda-graph-* --enable-torch-compile --compilation-config --n-gpu-layers --gpu-layers -ngl"

@@ -10,9 +10,11 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sgl.errors import ModelNotFound, UnsupportedModel
+
+_OLDER: Final = {"quantize_config.json": "gptq", "quant_config.json": "awq"}
 
 T = TypeVar("T", int, float, bool, str)
 
@@ -42,7 +44,8 @@ class HfConfig:
             raise ModelNotFound(f"{folder} has no config.json; is it a Hugging Face model folder?") from None
         except (OSError, UnicodeDecodeError) as error:
             raise ModelNotFound(f"{path} cannot be read: {error}") from error
-        return cls.parse(text, str(path))
+        config = cls.parse(text, str(path))
+        return config if config.has("quantization_config") else config.replaced(**_older_quantization(folder))
 
     @classmethod
     def parse(cls, text: str | bytes, source: str) -> HfConfig:
@@ -63,13 +66,29 @@ class HfConfig:
         """Whether the field is present and not null."""
         return self._values.get(name) is not None
 
+    def mentions(self, name: str) -> bool:
+        """Whether the field is there, be it null."""
+        return name in self._values
+
     def raw(self, name: str) -> Any:
         """The field as parsed, or None."""
         return self._values.get(name)
 
+    def names(self) -> tuple[str, ...]:
+        """The fields that are present and not null."""
+        return tuple(filter(self.has, self._values))
+
     def without(self, name: str) -> HfConfig:
         """The same, with the field absent."""
         return HfConfig({key: value for key, value in self._values.items() if key != name}, self.source)
+
+    def replaced(self, **values: Any) -> HfConfig:
+        """The same, with other values of some fields; None makes one absent."""
+        return HfConfig({**self._values, **values}, self.source)
+
+    def with_defaults(self, **values: Any) -> HfConfig:
+        """The same, with values of fields that are not mentioned, not even as null."""
+        return HfConfig({**values, **self._values}, self.source)
 
     def require(self, name: str, kind: type[T]) -> T:
         """The field, which must be present.
@@ -84,6 +103,12 @@ class HfConfig:
     def read(self, name: str, kind: type[T], default: T) -> T:
         """The field, or ``default`` when it is absent or null."""
         return self._typed(name, self._values[name], kind) if self.has(name) else default
+
+    def nullable(self, name: str, kind: type[T], default: T | None) -> T | None:
+        """The field, where null says "none" and only a field that is not mentioned has the default."""
+        if name not in self._values:
+            return default
+        return self._typed(name, self._values[name], kind) if self.has(name) else None
 
     def positive(self, name: str, default: int | None = None) -> int:
         """An integer above 0: required unless there is a default."""
@@ -126,6 +151,14 @@ class HfConfig:
         if isinstance(value, float) and not math.isfinite(value):
             raise UnsupportedModel(f"{self.source}: '{name}' is not a finite number")
         return value
+
+
+def _older_quantization(folder: Path) -> dict[str, Any]:
+    """``quantization_config`` from the file of its own that AutoGPTQ and AutoAWQ wrote before config.json had it."""
+    for name, method in _OLDER.items():
+        if (folder / name).is_file():
+            return {"quantization_config": {"quant_method": method, **_read_object(folder / name)}}
+    return {}
 
 
 def _refuse_constant(text: str) -> float:

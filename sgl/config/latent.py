@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+EXPANDED_ELEMENTS: Final = 2**22
+"""Elements of the keys, and of the values, that a cached prefix is expanded to at once."""
 
 
 @dataclass(frozen=True, kw_only=True)

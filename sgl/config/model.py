@@ -14,9 +14,10 @@ from sgl.config.experts import ExpertsConfig
 from sgl.config.hf import HfConfig
 from sgl.config.latent import LatentConfig
 from sgl.config.names import WeightNames
+from sgl.config.quantization import Quantization
 from sgl.config.rope import RopeConfig
 
-NormKind = Literal["rms", "rms_plus_one", "layer"]
+NormKind = Literal["rms", "rms_float", "rms_plus_one", "layer"]
 Activation = Literal["silu", "gelu", "gelu_tanh", "clamped_silu"]
 QkNorm = Literal["head", "width"]
 
@@ -30,7 +31,8 @@ class ModelConfig:
         intermediate_size: Inner width of a feed-forward block that is no expert.
         num_heads: Query heads; ``num_kv_heads`` divides it (GQA).
         head_dim: Width of one head; not always hidden_size / num_heads.
-        norm: RMSNorm; Gemma's, whose scale is 1 + weight; or LayerNorm with a bias.
+        norm: RMSNorm; OLMo 2's, whose scale meets the value before it is rounded; Gemma's, whose scale is 1 + weight
+            besides; or LayerNorm with a bias.
         norm_eps: Added to the mean square, or the variance.
         max_position: Most tokens of a sequence.
         rope: How positions are told; None where the model learns them (``names.positions``).
@@ -51,6 +53,7 @@ class ModelConfig:
         logit_softcap: Logits become cap * tanh(logits / cap) (Gemma 2); None is off.
         tie_embeddings: The head reads the embedding matrix.
         names: What a checkpoint calls all this.
+        quantization: How matrices are stored, or are made at load; None where they are not quantised.
         checkpoint_dtype: ``dtype`` of the checkpoint as config.json names it, or None.
         ignored_weights: Checkpoint names (glob) that hold nothing the model needs.
     """
@@ -85,6 +88,7 @@ class ModelConfig:
     logit_softcap: float | None = None
     tie_embeddings: bool = False
     names: WeightNames = field(default=WeightNames())
+    quantization: Quantization | None = None
     checkpoint_dtype: str | None = None
     ignored_weights: tuple[str, ...] = field(default=("*.rotary_emb.inv_freq",))
 

@@ -34,6 +34,7 @@ class WeightNames:
         shared: The expert of every token.
         shared_gate: See `ExpertsConfig.shared_gate`.
         transposed: Matrices of layers are stored as [inputs, outputs] (GPT-2's Conv1D).
+        aliases: Beginnings of names that some checkpoints have, each with the beginning that it stands for.
     """
 
     embedding: str = "model.embed_tokens"
@@ -60,3 +61,11 @@ class WeightNames:
     shared: str = "mlp.shared_experts"
     shared_gate: str = "mlp.shared_expert_gate"
     transposed: bool = False
+    aliases: tuple[tuple[str, str], ...] = ()
+
+    def canonical(self, name: str) -> str:
+        """A tensor's name in a checkpoint -> its name here; one that no alias fits stays as it is."""
+        for beginning, own in self.aliases:
+            if name.startswith(beginning):
+                return own + name[len(beginning) :]
+        return name

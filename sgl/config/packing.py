@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sgl.config.held import products
 from sgl.config.layout.decoder import weights
 from sgl.config.layout.weight import VOCABULARY_MULTIPLE, ExpertStack, Matrix, shared
 from sgl.config.model import ModelConfig
@@ -77,30 +78,37 @@ class Packing:
         return round_up(outputs, self.block[0]) * round_up(inputs, self.block[1])
 
 
-def packing_bytes(model: ModelConfig, element_bytes: int, packing: Packing | None, tp: int = 1) -> int:
+def packing_bytes(
+    model: ModelConfig, element_bytes: int, packing: Packing | None, tp: int = 1, *, exact: bool = True
+) -> int:
     """Bytes that packing adds to the parameters of one rank.
 
     A packed weight replaces the plain one and adds its padding. A tied head is packed beside the embedding, whose
     plain rows are needed for lookup.
+
+    Args:
+        exact: The CPU multiplies bytes (`sgl.config.held.multiplies_bytes`).
     """
-    if packing is None:
-        return 0
     added = 0
     for weight in weights(model):
         match weight:
-            case Matrix():
-                added += _added(packing, *weight.of_rank(tp))
+            case Matrix() if not weight.apart:
+                for outputs, inputs, holding in products(weight, model.quantization, tp):
+                    if holding is None or holding.kind == "expanded":
+                        added += _added(packing, outputs, inputs, element_bytes)
+                    if holding is not None:
+                        added += holding.added(outputs, inputs, exact=exact)
             case ExpertStack(_, count, inputs, outputs):
-                added += count * _added(packing, outputs, inputs)
+                added += count * _added(packing, outputs, inputs, element_bytes)
             case _:
                 pass
-    if model.tie_embeddings:
+    if model.tie_embeddings and packing is not None:
         rows = shared(model.vocab_size, tp, VOCABULARY_MULTIPLE)
         head = packing.elements(rows, model.hidden_size)
-        added += head or 0
-    return added * element_bytes
+        added += (head or 0) * element_bytes
+    return added
 
 
-def _added(packing: Packing, outputs: int, inputs: int) -> int:
-    packed = packing.elements(outputs, inputs)
-    return 0 if packed is None else packed - outputs * inputs
+def _added(packing: Packing | None, outputs: int, inputs: int, element_bytes: int) -> int:
+    packed = None if packing is None else packing.elements(outputs, inputs)
+    return 0 if packed is None else (packed - outputs * inputs) * element_bytes

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from sgl.config.engine import DTypeName, EngineConfig, ResolvedConfig
+from sgl.config.held import multiplies_bytes, quantised_products, saved_bytes
 from sgl.config.layout.count import parameter_count
 from sgl.config.model import ModelConfig
 from sgl.config.packing import Packing, packing_bytes
-from sgl.config.sizes import gib
+from sgl.config.quantized.tensors import MXFP4_BLOCK, mxfp4_elements
+from sgl.config.sizes import ELEMENT_BYTES, gib
 from sgl.device import DeviceInfo
 from sgl.errors import UsageError
 
@@ -55,10 +57,17 @@ def refusals(config: EngineConfig, model: ModelConfig) -> Iterator[UsageError]:
 
 def beyond_model(config: EngineConfig, model: ModelConfig) -> Iterator[UsageError]:
     """Yields every wish that this model cannot grant, though another could."""
-    if config.max_model_len is not None and config.max_model_len > model.max_position:
+    longest = longest_context(model)
+    if config.max_model_len is not None and config.max_model_len > longest:
+        stretched = "" if longest == model.max_position else ", its rope scaling included"
         yield UsageError(
-            f"--max-model-len {config.max_model_len} is beyond the {model.max_position} positions this model has"
+            f"--max-model-len {config.max_model_len} is beyond the {longest} positions this model has{stretched}"
         )
+
+
+def longest_context(model: ModelConfig) -> int:
+    """Tokens that ``--max-model-len`` may ask for: those of config.json, or more where rope scaling reaches further."""
+    return max(model.max_position, 0 if model.rope is None else model.rope.reach)
 
 
 def decide(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tuple[ResolvedConfig, tuple[Reason, ...]]:
@@ -71,8 +80,12 @@ def decide(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tupl
 
     dtype, why = _dtype(config, model, device)
     reasons.append(Reason("dtype", dtype, why))
+    reasons += _quantised(model, dtype)
+    kv_cache_dtype = config.kv_cache_dtype or dtype
+    because("kv_cache_dtype", kv_cache_dtype, "it is the type of --dtype")
     max_model_len = config.max_model_len or model.max_position
-    because("max_model_len", max_model_len, "config.json's max_position_embeddings says so")
+    because("max_model_len", max_model_len, _context(model))
+    reasons += _stretched(model, max_model_len)
     page_size = config.page_size or PAGE_SIZE
     because("page_size", page_size, "it shares prefixes finely at a small page table")
     running = config.max_running_requests or CPU_RUNNING
@@ -90,6 +103,8 @@ def decide(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tupl
     resolved = ResolvedConfig(
         model_path=config.model_path,
         dtype=dtype,
+        quantization=None if model.quantization is None else str(model.quantization),
+        kv_cache_dtype=kv_cache_dtype,
         load_format=config.load_format,
         max_model_len=max_model_len,
         page_size=page_size,
@@ -109,6 +124,56 @@ def decide(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tupl
         reasons=tuple(map(str, reasons)),
     )
     return resolved, tuple(reasons)
+
+
+def _quantised(model: ModelConfig, dtype: DTypeName) -> Iterator[Reason]:
+    """Says how the checkpoint is quantised, and what that comes to here."""
+    scheme = model.quantization
+    if scheme is None:
+        return
+    whys = ["--quantization asks for it" if scheme.at_load else "config.json says so", *scheme.notes]
+    if scheme.method == "fp8":
+        count = sum(outputs * inputs for outputs, inputs, _ in quantised_products(model))
+        sizes = f"{gib(count * ELEMENT_BYTES[dtype])} instead of {gib(count)}"
+        whys.append(f"this CPU does not multiply FP8, so weights are expanded to {dtype}, {sizes}")
+    if scheme.method == "mxfp4":
+        count = mxfp4_elements(model)
+        sizes = f"{gib(count * ELEMENT_BYTES[dtype])} instead of {gib(count // 2 + count // MXFP4_BLOCK)}"
+        whys.append(f"this CPU does not multiply MXFP4, so experts are expanded to {dtype}, {sizes}")
+    whys += _not_packed(model)
+    yield Reason("quantization", scheme, "; ".join(whys))
+
+
+def _not_packed(model: ModelConfig) -> Iterator[str]:
+    """Says it when matrices are held in the type of activations although they are stored or wanted in 4 or 8 bits."""
+    if model.quantization is None or model.quantization.method in ("fp8", "mxfp4"):
+        return
+    kinds = [holding.kind for _, _, holding in quantised_products(model)]
+    plain = kinds.count("expanded")
+    if plain:
+        yield (
+            f"{plain} of {len(kinds)} products are held in the compute type all the same: they are small, or "
+            "their widths or groups are none that the 4-bit kernel takes"
+        )
+
+
+def _context(model: ModelConfig) -> str:
+    longest, why = longest_context(model), "config.json's max_position_embeddings says so"
+    # Of linear scaling nobody says whether max_position_embeddings counts it already, so more is allowed, not proposed.
+    if longest > model.max_position and model.rope is not None and model.rope.kind != "linear":
+        why += f"; with rope scaling it reaches --max-model-len {longest}"
+    return why
+
+
+def _stretched(model: ModelConfig, max_model_len: int) -> Iterator[Reason]:
+    """Says it when frequencies are not those of the original context, because shorter prompts meet them, too."""
+    rope = model.rope
+    if rope is not None and rope.depends_on(max_model_len):
+        original = rope.original_max_position
+        why = (
+            f"--max-model-len is beyond the original {original}; all prompts get them, so that they can share prefixes"
+        )
+        yield Reason("rope", f"{rope.kind} frequencies of long contexts", f"{why}; {original} or less gives the others")
 
 
 def _dtype(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tuple[DTypeName, str]:
@@ -132,4 +197,5 @@ def _dtype(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tupl
 def wide_weight_bytes(model: ModelConfig, device: DeviceInfo, *, deterministic: bool) -> int:
     """Bytes of the weights in float32 as this CPU holds them."""
     packing = Packing.of(4, device.instructions, deterministic=deterministic)
-    return 4 * parameter_count(model) + packing_bytes(model, 4, packing)
+    exact = multiplies_bytes(device.instructions)
+    return 4 * parameter_count(model) + packing_bytes(model, 4, packing, exact=exact) - saved_bytes(model, 4)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sgl.config.hf import HfConfig
+from sgl.config.kv import KvFormat
 from sgl.config.sizes import gib
 from sgl.doctor.finding import Datum, Finding
 from sgl.doctor.subject import Subject
@@ -30,13 +31,13 @@ class Rank:
         place: Where it lives.
         tp: How many there are.
         fraction: Share of the memory for weights and KV cache.
-        kv_element_bytes: Bytes of an element of the KV cache.
+        kv: What the KV cache takes.
     """
 
     place: Place
     tp: int
     fraction: float
-    kv_element_bytes: int
+    kv: KvFormat
 
 
 def estimate(headers: Sequence[TensorHeader], config: HfConfig, rank: Rank) -> Finding:
@@ -50,8 +51,8 @@ def estimate(headers: Sequence[TensorHeader], config: HfConfig, rank: Rank) -> F
         layers = read_kv_layers(config)
     except UnsupportedModel as error:
         return _skip(f"{shared}; its KV cache cannot be estimated: {_reason(error, config)}", data)
-    each = token_bytes(layers, rank.kv_element_bytes, rank.tp)
-    request = request_bytes(layers, CONTEXT, rank.kv_element_bytes, rank.tp)
+    each = token_bytes(layers, rank.kv.element_bytes, rank.tp, rank.kv.scale_bytes)
+    request = request_bytes(layers, CONTEXT, rank.kv.element_bytes, rank.tp, rank.kv.scale_bytes)
     data |= {"kv_bytes_per_token": each, "request_bytes": request}
     cache = f"KV cache {each / 1024:.4g} KiB a token"
     size = gib(rank.place.memory_bytes)

@@ -10,8 +10,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from sgl.config.arguments import ServeArguments
-from sgl.config.flags_engine import KV_ELEMENT_BYTES
 from sgl.config.hf import HfConfig
+from sgl.config.kv import KV_PLANNED, KvFormat
 from sgl.config.resolve import CPU_MEMORY_FRACTION
 from sgl.config.sizes import gib
 from sgl.device import probe_cpu
@@ -33,8 +33,8 @@ from sgl.preview.document import contexts_of
 _PLAN: Final = Subject("SGL801", "fit", "memory")
 NO_MODEL: Final = _PLAN.skip("there is no model to plan for")
 _PLACE: Final = Subject("SGL803", "fit", "planned for")
-_HALF: Final = 2
-"""Bytes of an element of a KV cache in bfloat16."""
+_HALF: Final = KvFormat(2)
+"""A KV cache in bfloat16."""
 _MOST_GPUS: Final = 8
 """A machine rarely has more; a change may ask for that many."""
 
@@ -116,8 +116,9 @@ def _verdict(wanted: Wanted, plan: MemoryPlan, changes: tuple[Change, ...]) -> F
         )
         return _PLAN.warn(detail, _remedy(wanted, changes), **data)
     held = plan.weight_bytes + plan.copy_bytes
+    kind = "" if plan.demand.kv_dtype is None else f" {plan.demand.kv_dtype}"
     detail = (
-        f"it fits: weights {gib(held)}, KV cache {gib(plan.kv_bytes)} for {plan.kv_tokens} tokens, "
+        f"it fits: weights {gib(held)}, KV cache{kind} {gib(plan.kv_bytes)} for {plan.kv_tokens} tokens, "
         f"{gib(plan.free_bytes)} left"
     )
     return _PLAN.ok(detail, **data)
@@ -176,6 +177,6 @@ def _without_plan(wanted: Wanted, arguments: ServeArguments, problems: tuple[Sgl
         place=cpu_place(probe_cpu()) if wanted.gpus is None else wanted.gpus.place,
         tp=engine.tp_size,
         fraction=engine.mem_fraction_static or CPU_MEMORY_FRACTION,
-        kv_element_bytes=_HALF if asked is None else KV_ELEMENT_BYTES.get(str(asked.value), _HALF),
+        kv=_HALF if asked is None else KV_PLANNED.get(str(asked.value), _HALF),
     )
     return estimate(wanted.headers, wanted.config, rank)

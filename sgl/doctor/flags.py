@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sgl.config.arguments import ServeArguments
 from sgl.config.model import ModelConfig
+from sgl.config.resolve import longest_context
 from sgl.doctor.command_line import corrected, refused
 from sgl.doctor.finding import Finding
 from sgl.doctor.subject import Subject
@@ -80,10 +81,11 @@ def _notice(notice: str) -> Finding:
 
 def _context(arguments: ServeArguments, model: ModelConfig) -> Finding | None:
     wanted = arguments.config.engine.max_model_len
-    if wanted is None or wanted <= model.max_position:
+    longest = longest_context(model)
+    if wanted is None or wanted <= longest:
         return None
-    detail = f"{wanted} is beyond the {model.max_position} positions that this model has"
-    return Subject("SGL703", "flags", "--max-model-len").error(detail, f"--max-model-len {model.max_position}")
+    detail = f"{wanted} is beyond the {longest} positions that this model has"
+    return Subject("SGL703", "flags", "--max-model-len").error(detail, f"--max-model-len {longest}")
 
 
 def _parallel(arguments: ServeArguments, model: ModelConfig | None, gpus: int | None) -> Iterator[Finding]:

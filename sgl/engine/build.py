@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,15 +10,16 @@ from typing import Final
 
 import torch
 
-from sgl.attention.cpu import CpuAttention
+from sgl.config.at_load import quantize_at_load
 from sgl.config.engine import DTypeName, EngineConfig, ResolvedConfig
 from sgl.config.hf import HfConfig, end_token_ids
 from sgl.config.resolve import resolve
 from sgl.config.sizes import gib
 from sgl.device import probe_cpu
+from sgl.engine.attention import make_attention
+from sgl.engine.quantization import QuantizationErrors
 from sgl.engine.runner import CpuRunner
 from sgl.kvcache.cache import PrefixCache
-from sgl.kvcache.pool import KVPool
 from sgl.loader.load import load_weights
 from sgl.models.decoder import Decoder
 from sgl.models.table import read_model_config
@@ -32,6 +34,8 @@ TORCH_DTYPES: Final[dict[DTypeName, torch.dtype]] = {
     "float16": torch.float16,
     "float32": torch.float32,
 }
+
+logger = logging.getLogger(__name__)
 
 Report = Callable[[Phase], None]
 """Hears of start-up progress."""
@@ -59,7 +63,7 @@ def build_engine(config: EngineConfig, report: Report) -> Engine:
     folder = Path(config.model_path)
     device = probe_cpu()
     hf = HfConfig.load(folder)
-    model_config = read_model_config(hf)
+    model_config = quantize_at_load(read_model_config(hf), config.quantization)
     resolved = resolve(config, model_config, device)
     torch.set_num_threads(resolved.threads)
     seconds = {"resolve": time.monotonic() - started}
@@ -70,14 +74,13 @@ def build_engine(config: EngineConfig, report: Report) -> Engine:
         raise plan.shortage.as_error()
     model, seconds["weights"] = _load(plan, resolved, folder, report)
     begun = time.monotonic()
-    pool = KVPool(
-        num_layers=model_config.num_layers,
-        num_pages=plan.pages,
+    attention = make_attention(
+        model_config,
+        pages=plan.pages,
         page_size=resolved.page_size,
-        num_kv_heads=model_config.num_kv_heads,
-        head_dim=model_config.head_dim,
         dtype=TORCH_DTYPES[resolved.dtype],
-        device=torch.device("cpu"),
+        deterministic=resolved.deterministic,
+        storage=config.kv_cache_dtype,
     )
     cache = PrefixCache(
         plan.pages,
@@ -88,12 +91,6 @@ def build_engine(config: EngineConfig, report: Report) -> Engine:
     )
     seconds["kv_pool"] = time.monotonic() - begun
     report(Phase("kv_pool", f"{plan.kv_tokens} tokens", seconds["kv_pool"]))
-    attention = CpuAttention(
-        pool,
-        windows=model_config.windows,
-        softcap=model_config.attention_softcap,
-        deterministic=resolved.deterministic,
-    )
     info = EngineInfo(
         architecture=model_config.architecture,
         model_type=model_config.model_type,
@@ -108,7 +105,7 @@ def build_engine(config: EngineConfig, report: Report) -> Engine:
         dtype=resolved.dtype,
         device=resolved.device,
         weight_bytes=model.weight_bytes(),
-        kv_bytes=pool.bytes_total,
+        kv_bytes=attention.pool.bytes_total,
         reasons=resolved.reasons,
         settings=_settings(resolved),
         load_seconds=seconds,
@@ -119,7 +116,13 @@ def build_engine(config: EngineConfig, report: Report) -> Engine:
 def _load(plan: MemoryPlan, resolved: ResolvedConfig, folder: Path, report: Report) -> tuple[Decoder, float]:
     begun = time.monotonic()
     report(Phase("weights", total=plan.weight_bytes))
-    place = Placement(TORCH_DTYPES[resolved.dtype], torch.device("cpu"))
+    errors = QuantizationErrors()
+    place = Placement(
+        TORCH_DTYPES[resolved.dtype],
+        torch.device("cpu"),
+        plan.demand.model.quantization,
+        hear_error=errors.hear if logger.isEnabledFor(logging.DEBUG) else None,
+    )
     model = Decoder(plan.demand.model, place, resolved.max_model_len)
     load_weights(
         model,
@@ -129,6 +132,8 @@ def _load(plan: MemoryPlan, resolved: ResolvedConfig, folder: Path, report: Repo
         deterministic=resolved.deterministic,
         progress=lambda done, total: report(Phase("weights", done=done, total=total)),
     )
+    for line in errors.lines():
+        logger.debug(line)
     seconds = time.monotonic() - begun
     size = model.weight_bytes()
     report(Phase("weights", f"{gib(size)}, {resolved.load_format}", seconds, size, size))

@@ -13,9 +13,9 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor
 
-from sgl.attention.cpu import CpuAttention
 from sgl.batch.batch import Batch, Drawn, Entry, EntryResult, StepResult
 from sgl.batch.context import ForwardContext
+from sgl.engine.attention import AttentionBackend
 from sgl.engine.prepare import prepare, prompt_targets
 from sgl.kvcache.rows import PageRows
 from sgl.protocol.messages import TokenLogprob
@@ -69,7 +69,7 @@ class Done:
 class CpuRunner:
     """Runs a model on the CPU, synchronously."""
 
-    def __init__(self, model: DecoderModel, attention: CpuAttention, rows: PageRows) -> None:
+    def __init__(self, model: DecoderModel, attention: AttentionBackend, rows: PageRows) -> None:
         self._model = model
         self._attention = attention
         self._rows = rows

@@ -22,7 +22,7 @@ def local_headers(folder: Path) -> tuple[TensorHeader, ...]:
     """
     found: list[TensorHeader] = []
     for file in weight_files(folder):
-        headers = _read_file(file.path)
+        headers = file_headers(file.path)
         file.check(header.name for header in headers)
         found += headers
     return tuple(found)
@@ -55,7 +55,12 @@ def remote_headers(
     return fetch_headers(repository, environ)
 
 
-def _read_file(path: Path) -> tuple[TensorHeader, ...]:
+def file_headers(path: Path) -> tuple[TensorHeader, ...]:
+    """The tensors of one file, in the order of their data, which ends the file without gaps.
+
+    Raises:
+        CheckpointError: The file is damaged or cut off, or cannot be read.
+    """
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size

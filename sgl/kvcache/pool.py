@@ -2,16 +2,68 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
 
-class KVPool:
-    """Paged storage. Slot ``page * page_size + offset`` holds one token's K and V of one layer.
+class Pool(Protocol):
+    """What attention by heads reads and writes. Slot ``page * page_size + offset`` holds one token of one layer.
 
-    Tensors are [slots, num_kv_heads, head_dim]. Page 0 is padding: it is zero and never written, so a padded
-    row reads finite values. No other slot is read before it is written, so the rest stays uninitialised,
-    and the operating system gives its memory only when it is used.
+    Page 0 is padding: it is zero and never written, so a padded row reads finite values. No other slot is read
+    before it is written.
+    """
+
+    @property
+    def num_kv_heads(self) -> int:
+        """Heads of a token's K, and of its V."""
+        ...
+
+    @property
+    def head_dim(self) -> int:
+        """Elements of a head."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type in which K and V are read."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether K and V are read as they were written, as views: False where they are rounded and expanded."""
+        ...
+
+    @property
+    def bytes_total(self) -> int:
+        """Bytes of all layers, the padding page included."""
+        ...
+
+    def store(self, layer: int, slots: Tensor, key: Tensor, value: Tensor) -> None:
+        """Writes K and V of new tokens.
+
+        Args:
+            slots: int64 [tokens], distinct.
+            key: [tokens, num_kv_heads, head_dim], converted to the pool's type.
+            value: Like key.
+        """
+        ...
+
+    def view(self, layer: int, start: int, count: int) -> tuple[Tensor, Tensor]:
+        """K and V of the slots from ``start`` on: [1, num_kv_heads, count, head_dim] each."""
+        ...
+
+    def gather(self, layer: int, slots: Tensor) -> tuple[Tensor, Tensor]:
+        """K and V of any slots, int64 [count], copied: [count, num_kv_heads, head_dim] each."""
+        ...
+
+
+class KVPool:
+    """`Pool` that keeps K and V in the type they are computed in.
+
+    Tensors are [slots, num_kv_heads, head_dim]. All but the padding page stays uninitialised, so the operating system
+    gives its memory only when it is used.
     """
 
     def __init__(
@@ -34,9 +86,24 @@ class KVPool:
             tensor[:page_size].zero_()
 
     @property
+    def num_kv_heads(self) -> int:
+        """Heads of a token's K, and of its V."""
+        return self.keys[0].shape[1]
+
+    @property
+    def head_dim(self) -> int:
+        """Elements of a head."""
+        return self.keys[0].shape[2]
+
+    @property
     def dtype(self) -> torch.dtype:
         """Element type of K and V."""
         return self.keys[0].dtype
+
+    @property
+    def exact(self) -> bool:
+        """True: what was written is read, as views."""
+        return True
 
     @property
     def bytes_total(self) -> int:
@@ -44,12 +111,24 @@ class KVPool:
         return sum(tensor.numel() * tensor.element_size() for tensor in (*self.keys, *self.values))
 
     def store(self, layer: int, slots: Tensor, key: Tensor, value: Tensor) -> None:
-        """Writes K and V of new tokens.
-
-        Args:
-            slots: int64 [tokens], distinct.
-            key: [tokens, num_kv_heads, head_dim], converted to the pool's type.
-            value: Like key.
-        """
+        """See `Pool.store`."""
         self.keys[layer].index_copy_(0, slots, key.to(self.dtype))
         self.values[layer].index_copy_(0, slots, value.to(self.dtype))
+
+    def view(self, layer: int, start: int, count: int) -> tuple[Tensor, Tensor]:
+        """See `Pool.view`; without a copy."""
+        keys, values = self.keys[layer], self.values[layer]
+        _, heads, width = keys.shape
+        # One call that makes the view is cheaper than three that slice and transpose.
+        shape, stride = (1, heads, count, width), (0, width, heads * width, 1)
+        offset = start * heads * width
+        return keys.as_strided(shape, stride, offset), values.as_strided(shape, stride, offset)
+
+    def gather(self, layer: int, slots: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Pool.gather`."""
+        return _gather(self.keys[layer], slots), _gather(self.values[layer], slots)
+
+
+def _gather(states: Tensor, slots: Tensor) -> Tensor:
+    # Rows of one dimension are copied faster than rows of two.
+    return states.view(len(states), -1).index_select(0, slots).view(-1, *states.shape[1:])

@@ -12,6 +12,7 @@ from sgl.layers.base import Group
 from sgl.layers.linear import Linear
 from sgl.layers.norm import AnyNorm, make_norm
 from sgl.layers.rope import Rotation
+from sgl.layers.vector import Values
 from sgl.weights.slot import Placement
 
 
@@ -35,8 +36,9 @@ class SelfAttention(Group):
             return None if norm is None else make_norm(config.norm, norm, config.norm_eps, place)
 
         self._q_norm, self._k_norm = norm(weights.q_norm), norm(weights.k_norm)
-        norms = [each for each in (self._q_norm, self._k_norm) if each is not None]
-        super().__init__(self._qkv, self._out, *norms)
+        self._sinks = None if weights.sinks is None else Values(weights.sinks, place)
+        optional = [each for each in (self._q_norm, self._k_norm, self._sinks) if each is not None]
+        super().__init__(self._qkv, self._out, *optional)
 
     def forward(self, hidden: Tensor, rotation: Rotation | None, context: ForwardContext) -> Tensor:
         """[tokens, hidden_size] -> [tokens, hidden_size]."""
@@ -52,7 +54,8 @@ class SelfAttention(Group):
             key = self._normed(self._k_norm, qkv[:, self._heads : turned])
             if rotation is not None:
                 query, key = rotation.turn(query), rotation.turn(key)
-        return self._out.forward(context.attention.forward(self._layer, query.contiguous(), key, value))
+        sinks = None if self._sinks is None else self._sinks.values
+        return self._out.forward(context.attention.forward(self._layer, query.contiguous(), key, value, sinks))
 
     def _normed(self, norm: AnyNorm, heads: Tensor) -> Tensor:
         if self._by_head:

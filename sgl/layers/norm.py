@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -39,8 +40,16 @@ class RMSNorm:
         return size_of(self._weight)
 
 
+class FloatRMSNorm(RMSNorm):
+    """OLMo 2's: the scale meets the float32 value, and only the product is rounded."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., size] -> [..., size]."""
+        return F.rms_norm(x.float(), self._shape, self._weight.float(), self._eps).to(x.dtype)
+
+
 class PlusOneRMSNorm(RMSNorm):
-    """Gemma's: the scale is ``1 + weight``, and meets the float32 value before it is rounded."""
+    """Gemma's: as OLMo 2's, and the scale is ``1 + weight``."""
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., size] -> [..., size]."""
@@ -75,8 +84,14 @@ class LayerNorm:
 
 AnyNorm = RMSNorm | LayerNorm
 
+_KINDS: Final[dict[NormKind, type[AnyNorm]]] = {
+    "rms": RMSNorm,
+    "rms_float": FloatRMSNorm,
+    "rms_plus_one": PlusOneRMSNorm,
+    "layer": LayerNorm,
+}
+
 
 def make_norm(kind: NormKind, norm: Norm, eps: float, place: Placement) -> AnyNorm:
     """A norm of a kind."""
-    kinds: dict[NormKind, type[AnyNorm]] = {"rms": RMSNorm, "rms_plus_one": PlusOneRMSNorm, "layer": LayerNorm}
-    return kinds[kind](norm, eps, place)
+    return _KINDS[kind](norm, eps, place)

@@ -11,15 +11,39 @@ from torch import Tensor
 from sgl.config.rope import RopeConfig
 
 
-def inverse_frequencies(config: RopeConfig, head_dim: int) -> Tensor:
-    """Radians per position of each rotated pair: float32 [head_dim / 2]."""
-    exponents = torch.arange(0, head_dim, 2, dtype=torch.int64).float() / head_dim
-    frequencies = 1.0 / (config.theta**exponents)
-    if config.kind == "linear":
-        return frequencies / config.factor
-    if config.kind == "llama3":
-        return _llama3(frequencies, config)
-    return frequencies
+def inverse_frequencies(config: RopeConfig, dim: int, longest: int) -> Tensor:
+    """Radians per position of each rotated pair: float32 [dim / 2].
+
+    Args:
+        dim: Elements of a head that are rotated.
+        longest: Most tokens of a sequence; frequencies that depend on the context's length are those of this one.
+    """
+    match config.kind:
+        case "dynamic":
+            return _plain(_raised_theta(config, dim, longest), dim)
+        case "linear":
+            return _plain(config.theta, dim) / config.factor
+        case "llama3":
+            return _llama3(_plain(config.theta, dim), config)
+        case "yarn":
+            return _yarn(config, dim)
+        case "longrope":
+            factors = config.long_factors if config.depends_on(longest) else config.short_factors
+            return _plain(config.theta, dim) / torch.tensor(factors, dtype=torch.float32)
+        case "default":
+            return _plain(config.theta, dim)
+
+
+def _plain(theta: float, dim: int) -> Tensor:
+    """A geometric sequence from 1 down to almost 1 / theta."""
+    exponents = torch.arange(0, dim, 2, dtype=torch.int64).float() / dim
+    return 1.0 / (theta**exponents)
+
+
+def _raised_theta(config: RopeConfig, dim: int, longest: int) -> float:
+    """NTK-aware scaling: the slowest pair is stretched as much as the context, the fastest stays."""
+    stretch = max(1.0, config.factor * longest / config.original_max_position - (config.factor - 1))
+    return config.theta * stretch ** (dim / (dim - 2)) if config.depends_on(longest) else config.theta
 
 
 def _llama3(frequencies: Tensor, config: RopeConfig) -> Tensor:
@@ -32,9 +56,29 @@ def _llama3(frequencies: Tensor, config: RopeConfig) -> Tensor:
     return torch.where(wavelength < length / config.high_freq_factor, frequencies, slowed)
 
 
+def _yarn(config: RopeConfig, dim: int) -> Tensor:
+    """YaRN: pairs that turn often within the original context are kept, slow ones slowed, with a ramp between."""
+
+    def pair_that_turns(times: float) -> float:
+        """The (fractional) index of the pair that makes so many turns over the original context."""
+        return dim * math.log(config.original_max_position / (times * 2 * math.pi)) / (2 * math.log(config.theta))
+
+    first, last = pair_that_turns(config.beta_fast), pair_that_turns(config.beta_slow)
+    if config.truncate:
+        first, last = math.floor(first), math.ceil(last)
+    first, last = max(first, 0), min(last, dim - 1)
+    if first == last:
+        last += 0.001  # A step: the ramp must not divide by 0.
+    slowed = ((torch.arange(dim // 2, dtype=torch.float32) - first) / (last - first)).clamp(0, 1)
+    frequencies = _plain(config.theta, dim)
+    return frequencies / config.factor * slowed + frequencies * (1 - slowed)
+
+
 @dataclass(frozen=True, slots=True)
 class Rotation:
     """Cosines and signed sines of a batch, [tokens, 1, dim]; all layers of a kind share it.
+
+    Heads are turned in the type that these have, and come out in their own.
 
     Attributes:
         interleaved: See `RopeConfig`.
@@ -51,12 +95,13 @@ class Rotation:
             return torch.cat([self._turn(heads[..., :dim]), heads[..., dim:]], dim=-1)
         return self._turn(heads)
 
-    def _turn(self, heads: Tensor) -> Tensor:
+    def _turn(self, given: Tensor) -> Tensor:
+        heads = given.to(self.cos.dtype)
         if self.interleaved:
             swapped = heads.view(*heads.shape[:-1], -1, 2).flip(-1).flatten(-2)
         else:
             swapped = torch.roll(heads, heads.shape[-1] // 2, -1)
-        return torch.addcmul(heads * self.cos, swapped, self.sin)
+        return torch.addcmul(heads * self.cos, swapped, self.sin).to(given.dtype)
 
 
 class Rope:
@@ -69,9 +114,9 @@ class Rope:
 
     def __init__(self, config: RopeConfig, head_dim: int, max_position: int, device: torch.device) -> None:
         dim = config.dim or head_dim
-        angles = torch.outer(torch.arange(max_position).float(), inverse_frequencies(config, dim))
+        angles = torch.outer(torch.arange(max_position).float(), inverse_frequencies(config, dim, max_position))
         cos, sin = angles.cos() * config.attention_factor, angles.sin() * config.attention_factor
-        self._interleaved = config.interleaved
+        self._interleaved, self._wide = config.interleaved, config.wide
         if config.interleaved:
             cos, sin = cos.repeat_interleave(2, dim=-1), torch.stack([-sin, sin], dim=-1).flatten(-2)
         else:
@@ -84,7 +129,9 @@ class Rope:
 
         Args:
             positions: int64 [tokens].
+            dtype: Of the model.
         """
+        dtype = torch.float32 if self._wide else dtype
         cos = self._cos.index_select(0, positions).unsqueeze(1)
         sin = self._sin.index_select(0, positions).unsqueeze(1)
         return Rotation(cos.to(dtype), sin.to(dtype), self._interleaved)

@@ -1,44 +1,79 @@
-"""A checkpoint folder as a stream of named tensors: safetensors, single file or sharded with an index.
+"""A checkpoint folder as a list of tensors: safetensors, single file or sharded with an index.
 
-Files are memory-mapped, so a tensor costs its bytes only when it is copied out. Headers are checked before
-anything is trusted (sizes against the file, names against the index). Pickle files are never opened.
+Headers are checked before anything is read: sizes against the file, names against the index. Pickle files are never
+opened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
+import torch
 
 from sgl.errors import CheckpointError
+from sgl.hub.headers import file_headers
 from sgl.hub.weight_files import weight_files
 
+DTYPES: Final = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "F8_E4M3FNUZ": torch.float8_e4m3fnuz,
+    "F8_E5M2FNUZ": torch.float8_e5m2fnuz,
+    "F8_E8M0": torch.float8_e8m0fnu,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+"""Types by the names that safetensors gives them."""
 
-class Checkpoint:
-    """The weight files of one model folder.
 
-    Raises:
-        CheckpointError: As `sgl.hub.weight_files.weight_files` says.
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """One tensor of a file, and where its bytes are.
+
+    Attributes:
+        dtype: None where sgl has no such type (``type_name`` names it).
+        start: Its first byte in the file.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._files = weight_files(folder)
+    path: Path
+    name: str
+    type_name: str
+    shape: tuple[int, ...]
+    start: int
+    size: int
 
-    def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Every tensor by name, file by file; a tensor is a view of the mapped file.
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """As torch names it."""
+        return DTYPES.get(self.type_name)
 
-        Raises:
-            CheckpointError: A file is damaged, or its names are not those the index promises.
-        """
-        for weights in self._files:
-            try:
-                with safe_open(weights.path, framework="pt") as file:
-                    names = list(file.keys())
-                    weights.check(names)
-                    for name in names:
-                        yield name, file.get_tensor(name)
-            except (SafetensorError, OSError) as error:
-                raise CheckpointError(f"{weights.path} cannot be read ({error}); download it again") from error
+    def wrong(self, what: str) -> CheckpointError:
+        """The error about this tensor."""
+        return CheckpointError(f"{self.path}: '{self.name}' {what}")
+
+
+def stored_tensors(folder: Path) -> Iterator[StoredTensor]:
+    """Every tensor of a model folder, file by file in the order of the data.
+
+    Raises:
+        CheckpointError: As `sgl.hub.weight_files.weight_files` says; a file is damaged or cut off, or its names are
+            not those that the index promises.
+    """
+    for file in weight_files(folder):
+        headers = file_headers(file.path)
+        file.check(header.name for header in headers)
+        start = file.path.stat().st_size - sum(header.stored_bytes for header in headers)
+        for header in headers:
+            yield StoredTensor(file.path, header.name, header.dtype, header.shape, start, header.stored_bytes)
+            start += header.stored_bytes

@@ -7,13 +7,15 @@ from torch import Tensor
 
 from sgl.batch.context import ForwardContext
 from sgl.config.layout.decoder import layer_weights, outer_weights
-from sgl.config.layout.group import AttentionWeights, MlpWeights
+from sgl.config.layout.group import ExpertWeights, LatentWeights
 from sgl.config.layout.weight import Norm
 from sgl.config.model import ModelConfig
 from sgl.layers.attention import SelfAttention
 from sgl.layers.base import Group
 from sgl.layers.embedding import Embedding
+from sgl.layers.experts import Experts
 from sgl.layers.head import Head, TiedHead
+from sgl.layers.latent import LatentSelfAttention
 from sgl.layers.mlp import MLP
 from sgl.layers.norm import AnyNorm, make_norm
 from sgl.layers.rope import Rope, Rotation
@@ -29,10 +31,16 @@ class DecoderLayer(Group):
         def norm(norm: Norm | None) -> AnyNorm | None:
             return None if norm is None else make_norm(config.norm, norm, config.norm_eps, place)
 
-        assert isinstance(weights.attention, AttentionWeights)
-        assert isinstance(weights.mlp, MlpWeights)
-        self._attention = SelfAttention(config, weights.attention, layer, place)
-        self._mlp = MLP(config, weights.mlp, place)
+        self._attention = (
+            LatentSelfAttention(config, weights.attention, layer, place)
+            if isinstance(weights.attention, LatentWeights)
+            else SelfAttention(config, weights.attention, layer, place)
+        )
+        self._mlp = (
+            Experts(config, weights.mlp, place)
+            if isinstance(weights.mlp, ExpertWeights)
+            else MLP(config, weights.mlp, place)
+        )
         self._before_attention, self._after_attention = norm(weights.before_attention), norm(weights.after_attention)
         self._before_mlp, self._after_mlp = norm(weights.before_mlp), norm(weights.after_mlp)
         norms = (self._before_attention, self._after_attention, self._before_mlp, self._after_mlp)

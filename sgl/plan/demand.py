@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from sgl.config.model import ModelConfig
-from sgl.config.sizes import ELEMENT_BYTES
+from sgl.config.sizes import ELEMENT_BYTES, kv_format
+from sgl.plan.kv import kv_layers, page_bytes
 from sgl.plan.place import Place
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class Demand:
         tp: Ranks that share the model.
         element_bytes: Bytes of a weight and of an activation.
         kv_element_bytes: Bytes of an element of the KV cache.
+        kv_dtype: Name of the KV cache's type where it is another than that of activations, for people.
+        kv_scale_bytes: Bytes of the scale of each token's head in it; 0 where elements are not scaled.
         max_model_len: Most tokens of a prompt and its answer together.
         page_size: Tokens per KV page.
         chunk: Most tokens computed in one step.
@@ -41,6 +44,8 @@ class Demand:
     tp: int = 1
     element_bytes: int
     kv_element_bytes: int
+    kv_scale_bytes: int = 0
+    kv_dtype: str | None = None
     max_model_len: int
     page_size: int
     chunk: int
@@ -49,6 +54,12 @@ class Demand:
     max_total_tokens: int | None = None
     float16: bool = False
     deterministic: bool = False
+
+    @property
+    def kv_page_bytes(self) -> int:
+        """Bytes of one page of the KV cache over all layers on one rank."""
+        layers = kv_layers(self.model)
+        return page_bytes(layers, self.page_size, self.kv_element_bytes, self.tp, self.kv_scale_bytes)
 
     @property
     def useful_pages(self) -> int:
@@ -73,12 +84,15 @@ def demand(resolved: ResolvedConfig, model: ModelConfig, place: Place, *, tp: in
         tp: Ranks that share the model; `ResolvedConfig` knows one, which is what this version runs.
     """
     element_bytes = ELEMENT_BYTES[resolved.dtype]
+    kv = kv_format(resolved.kv_cache_dtype)
     return Demand(
         model=model,
         place=place,
         tp=tp,
         element_bytes=element_bytes,
-        kv_element_bytes=element_bytes,
+        kv_element_bytes=kv.element_bytes,
+        kv_scale_bytes=kv.scale_bytes,
+        kv_dtype=None if resolved.kv_cache_dtype == resolved.dtype else resolved.kv_cache_dtype,
         max_model_len=resolved.max_model_len,
         page_size=resolved.page_size,
         chunk=resolved.chunked_prefill_size,

@@ -9,12 +9,17 @@ from __future__ import annotations
 from typing import Final
 
 from sgl.config.packing import UPCAST_FROM_ROWS
+from sgl.plan.attention import attention_bytes, gathered_bytes
 from sgl.plan.demand import Demand
+from sgl.plan.feed_forward import feed_forward_bytes, inner_widths
 
 MIB: Final = 2**20
 CPU_RUNTIME: Final = 384 * MIB
 """Measured: 160 MiB for interpreter and torch, 40 MiB of oneDNN's compiled kernels, and up to 250 MiB of heap that
 glibc keeps beyond live tensors after 64 requests at once."""
+EXPERT_KERNELS: Final = 64 * MIB
+"""Measured: oneDNN's compiled products take some 0.5 MiB for each of 64 counts of rows (`sgl.layers.experts`) and each
+of an expert's two products."""
 CUDA_CONTEXT: Final = 512 * MIB
 """Context, cuBLAS workspaces and loaded kernels: NVIDIA's tools show 0.4 to 0.6 GiB for an idle torch process."""
 GRAPH_LAYER: Final = MIB // 4
@@ -32,26 +37,30 @@ LOGIT_COPIES: Final = 3
 def activation_bytes(demand: Demand) -> int:
     """Peak of one step's intermediate tensors on one rank."""
     model, tokens = demand.model, demand.chunk
-    q_width = -(-model.num_heads // demand.tp) * model.head_dim
-    kv_width = -(-model.num_kv_heads // demand.tp) * model.head_dim
-    inner = -(-model.intermediate_size // demand.tp)
-    attention = 3 * (q_width + 2 * kv_width)  # The projections, rotated, and as attention takes them.
-    widest = max(attention, 3 * inner)  # gate and up, and their product.
-    step = tokens * (3 * model.hidden_size + widest) * demand.element_bytes
-    gathered = 2 * demand.max_model_len * kv_width * demand.kv_element_bytes
+    feed_forward = feed_forward_bytes(model, tokens, demand.element_bytes, demand.tp)
+    step = tokens * 3 * model.hidden_size * demand.element_bytes
+    step += max(attention_bytes(demand), feed_forward)
     logits = LOGIT_COPIES * demand.running * model.vocab_size * 4
-    return step + gathered + logits + _upcast_bytes(demand)
+    return step + gathered_bytes(demand) + logits + _upcast_bytes(demand)
 
 
 def runtime_bytes(demand: Demand) -> int:
     """What is taken beside weights, KV pool and activations on one rank."""
-    tables = 2 * 4 * demand.max_model_len * demand.model.head_dim  # Cosines and sines of every position.
+    tables = _rope_bytes(demand)
     if demand.place.kind == "cpu":
-        return CPU_RUNTIME + tables
+        return CPU_RUNTIME + tables + (0 if demand.model.experts is None else EXPERT_KERNELS)
     sizes = GRAPH_SIZES[0] + demand.running // GRAPH_SIZES[1]
     graphs = sizes * demand.model.num_layers * GRAPH_LAYER
     nccl = NCCL_RANK * demand.tp if demand.tp > 1 else 0
     return CUDA_CONTEXT + tables + graphs + nccl + int(FRAGMENTATION * demand.place.memory_bytes)
+
+
+def _rope_bytes(demand: Demand) -> int:
+    """Cosines and sines of every position, float32, for each rope that layers share."""
+    model = demand.model
+    width = model.head_dim if model.latent is None else model.latent.rope_dim
+    ropes = [rope for rope in (model.rope, model.local_rope) if rope is not None]
+    return sum(2 * 4 * demand.max_model_len * (rope.dim or width) for rope in ropes)
 
 
 def _upcast_bytes(demand: Demand) -> int:
@@ -59,7 +68,7 @@ def _upcast_bytes(demand: Demand) -> int:
     place, model = demand.place, demand.model
     if place.kind != "cpu" or demand.element_bytes == 4 or demand.float16 or "amx_tile" in place.instructions:
         return 0
-    widest = 2 * -(-model.intermediate_size // demand.tp) * model.hidden_size
+    widest = 2 * max(inner_widths(model, demand.tp)) * model.hidden_size
     if demand.running >= UPCAST_FROM_ROWS:
         widest = max(widest, -(-model.vocab_size // demand.tp) * model.hidden_size)
     return widest * (2 + 4)

@@ -30,6 +30,10 @@ class HeadsKv:
         """Elements of one token on one rank."""
         return 2 * -(-self.heads // tp) * self.head_dim
 
+    def scales(self, tp: int) -> int:
+        """Scales of one token on one rank, where elements are rounded to 8 bits: one for each head of K and of V."""
+        return 2 * -(-self.heads // tp)
+
 
 @dataclass(frozen=True, slots=True)
 class LatentKv:
@@ -46,35 +50,47 @@ class LatentKv:
         """Elements of one token on one rank."""
         return self.width
 
+    def scales(self, tp: int) -> int:
+        """Scales of one token: of the compressed part, and of the one with position."""
+        return 2
+
 
 KvLayer = HeadsKv | LatentKv
 
 
 def kv_layers(model: ModelConfig) -> tuple[KvLayer, ...]:
     """The attention layers of a decoder that sgl serves."""
+    if model.latent is not None:
+        return (LatentKv(model.latent.cached_width),) * model.num_layers
     return tuple(HeadsKv(model.num_kv_heads, model.head_dim, window) for window in model.windows)
 
 
-def token_bytes(layers: Iterable[KvLayer], element_bytes: int, tp: int = 1) -> int:
+def token_bytes(layers: Iterable[KvLayer], element_bytes: int, tp: int = 1, scale_bytes: int = 0) -> int:
     """Bytes of one token over all layers on one rank, as the pool allocates them.
 
     Sliding layers count as whole ones: this version keeps their whole context, because a prefix can be shared only
     where nothing of it was dropped.
     """
-    return element_bytes * sum(layer.elements(tp) for layer in layers)
+    return sum(_layer_bytes(layer, element_bytes, tp, scale_bytes) for layer in layers)
 
 
-def page_bytes(layers: Iterable[KvLayer], page_size: int, element_bytes: int, tp: int = 1) -> int:
+def page_bytes(layers: Iterable[KvLayer], page_size: int, element_bytes: int, tp: int = 1, scale_bytes: int = 0) -> int:
     """Bytes of one page over all layers on one rank."""
-    return page_size * token_bytes(layers, element_bytes, tp)
+    return page_size * token_bytes(layers, element_bytes, tp, scale_bytes)
 
 
-def request_bytes(layers: Iterable[KvLayer], tokens: int, element_bytes: int, tp: int = 1) -> int:
+def request_bytes(layers: Iterable[KvLayer], tokens: int, element_bytes: int, tp: int = 1, scale_bytes: int = 0) -> int:
     """Bytes that attention can still read of a request of ``tokens``: sliding layers count their window only.
 
     The difference to ``tokens * token_bytes(...)`` is what this version keeps and no later token reads.
     """
-    return element_bytes * sum(min(tokens, layer.window or tokens) * layer.elements(tp) for layer in layers)
+    return sum(
+        min(tokens, layer.window or tokens) * _layer_bytes(layer, element_bytes, tp, scale_bytes) for layer in layers
+    )
+
+
+def _layer_bytes(layer: KvLayer, element_bytes: int, tp: int, scale_bytes: int) -> int:
+    return element_bytes * layer.elements(tp) + scale_bytes * layer.scales(tp)
 
 
 def sliding_note(layers: Sequence[KvLayer]) -> str | None:

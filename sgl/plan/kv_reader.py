@@ -17,9 +17,10 @@ from sgl.plan.kv import HeadsKv, KvLayer, LatentKv
 HEAD_DIMS: Final = {
     **dict.fromkeys(("gemma", "gemma2", "gemma3", "gemma3_text"), 256),
     "qwen3": 128,
+    "gpt_oss": 64,
 }
 """``head_dim`` where config.json leaves it out and it is not hidden_size / heads (transformers' config classes)."""
-PERIODS: Final = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4}
+PERIODS: Final = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4, "gpt_oss": 2}
 """Every n-th layer is a full one, where config.json says neither ``layer_types`` nor ``sliding_window_pattern``."""
 FULL: Final = "full_attention"
 WINDOWS: Final = {"sliding_attention": "sliding_window", "chunked_attention": "attention_chunk_size"}

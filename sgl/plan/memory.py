@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
+from sgl.config.held import multiplies_bytes
 from sgl.config.packing import Packing, packing_bytes
 from sgl.config.sizes import gib
 from sgl.errors import SglError, StartupError, UsageError
 from sgl.plan.demand import Demand
 from sgl.plan.estimates import activation_bytes, runtime_bytes
-from sgl.plan.kv import kv_layers
-from sgl.plan.kv import page_bytes as kv_page_bytes
 from sgl.plan.weights import parameter_bytes
 
 LARGEST_FRACTION: Final = 0.98
@@ -98,9 +97,10 @@ def plan_memory(demand: Demand, *, weight_bytes: int | None = None) -> MemoryPla
             float16=demand.float16,
             deterministic=demand.deterministic,
         )
-    copies = packing_bytes(demand.model, demand.element_bytes, packing, demand.tp)
+    exact = place.kind != "cpu" or multiplies_bytes(place.instructions)
+    copies = packing_bytes(demand.model, demand.element_bytes, packing, demand.tp, exact=exact)
     activations, runtime = activation_bytes(demand), runtime_bytes(demand)
-    page = kv_page_bytes(kv_layers(demand.model), demand.page_size, demand.kv_element_bytes, demand.tp)
+    page = demand.kv_page_bytes
     room = place.available_bytes - weights - copies - activations - runtime
     budget = min(room, int(place.memory_bytes * demand.fraction) - weights - copies)
     if demand.max_total_tokens is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
+from sgl.config.kv import KV_FORMATS
 from sgl.config.packing import BFLOAT16_HARDWARE
 from sgl.plan.demand import Demand
 from sgl.plan.memory import LARGEST_FRACTION, MemoryPlan, fraction_for, plan_memory
@@ -70,7 +71,7 @@ def cheapest_changes(demand: Demand, *, limit: int = 3, gpus: int = 1) -> tuple[
     """
     if fits(plan_memory(demand)):
         return ()
-    kinds: tuple[Propose, ...] = (_bfloat16, _pool, _chunk, _running, _fraction, _fp8, _ranks(gpus), _context)
+    kinds: tuple[Propose, ...] = (_bfloat16, _pool, _chunk, _running, _fraction, _int8, _ranks(gpus), _context)
     ways: dict[tuple[Propose, ...], _Way] = {
         (kind,): way for kind in kinds if (way := _first_that_fits(demand, kind)) is not None
     }
@@ -181,10 +182,11 @@ def _bfloat16(demand: Demand) -> Iterator[_Step]:
     yield _Step(demand.in_bfloat16(), "--dtype bfloat16", text, 2.5 if exact else 4.0)
 
 
-def _fp8(demand: Demand) -> Iterator[_Step]:
+def _int8(demand: Demand) -> Iterator[_Step]:
     if demand.kv_element_bytes > 1:
-        narrow = replace(demand, kv_element_bytes=1)
-        yield _Step(narrow, "--kv-cache-dtype fp8", "Rounds the KV cache; not in this version.", 3.0, available=False)
+        element_bytes, scale_bytes = KV_FORMATS["int8"]
+        narrow = replace(demand, kv_element_bytes=element_bytes, kv_scale_bytes=scale_bytes, kv_dtype="int8")
+        yield _Step(narrow, "--kv-cache-dtype int8", "Rounds the KV cache to 8 bits.", 3.0)
 
 
 def _ranks(gpus: int) -> Propose:

@@ -9,7 +9,7 @@ from typing import Final
 
 from sgl.config.arguments import ServeArguments
 from sgl.config.engine import ResolvedConfig
-from sgl.config.flags_engine import KV_ELEMENT_BYTES
+from sgl.config.kv import KV_UNREADY
 from sgl.config.model import ModelConfig
 from sgl.config.resolve import Reason, beyond_model, decide
 from sgl.device import DeviceInfo, probe_cpu
@@ -95,5 +95,8 @@ def _demand(arguments: ServeArguments, resolved: ResolvedConfig, model: ModelCon
     """The demand of the resolved config, with the wishes that this version can plan for and not serve."""
     asked = demand(resolved, model, place, tp=arguments.config.engine.tp_size)
     kv = arguments.settings.get("--kv-cache-dtype")
-    wished = None if kv is None else KV_ELEMENT_BYTES.get(str(kv.value))
-    return asked if wished is None else replace(asked, kv_element_bytes=wished)
+    if kv is None or str(kv.value) not in KV_UNREADY:
+        return asked
+    wished = KV_UNREADY[str(kv.value)]
+    name = str(kv.value)
+    return replace(asked, kv_element_bytes=wished.element_bytes, kv_scale_bytes=wished.scale_bytes, kv_dtype=name)

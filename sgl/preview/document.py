@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sgl.config.layout.count import parameter_count
+from sgl.config.layout.count import active_parameter_count, parameter_count
 from sgl.plan.memory import MemoryPlan
 from sgl.preview.build import Preview
 
@@ -32,8 +32,10 @@ def preview_document(preview: Preview) -> dict[str, Any]:
         else {
             "architecture": model.architecture,
             "parameters": parameter_count(model),
+            "active_parameters": active_parameter_count(model),
             "max_position": model.max_position,
             "checkpoint_dtype": model.checkpoint_dtype,
+            "quantization": None if model.quantization is None else str(model.quantization),
         },
         "settings": {
             row.flag.lstrip("-"): {"value": row.value, "origin": row.origin, "reason": row.reason or None}

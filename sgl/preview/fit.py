@@ -13,7 +13,7 @@ from sgl.config.resolve import decide
 from sgl.config.sizes import gib
 from sgl.device import DeviceInfo
 from sgl.errors import SglError
-from sgl.models.table import FAMILIES, read_model_config
+from sgl.models.table import read_model_config, served_architecture
 from sgl.plan.demand import demand
 from sgl.plan.memory import MemoryPlan, plan_memory
 from sgl.plan.place import cpu_place
@@ -65,7 +65,7 @@ def judge(content: bytes | None, device: DeviceInfo) -> Fit:
     try:
         model = read_model_config(HfConfig(values))
     except SglError as error:
-        if architecture is not None and architecture not in FAMILIES:
+        if architecture is not None and served_architecture([architecture]) is None:
             line = f"sgl does not serve {architecture} yet."
         else:
             line = f"sgl cannot serve it: {error.message.rstrip('.')}."

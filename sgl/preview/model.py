@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sgl import builtin
+from sgl.config.at_load import quantize_at_load
 from sgl.config.engine import EngineConfig
 from sgl.config.hf import HfConfig
 from sgl.config.model import ModelConfig
@@ -40,6 +41,16 @@ class FoundModel(NamedTuple):
 
 def find_model(engine: EngineConfig, revision: str | None, environ: Mapping[str, str]) -> FoundModel:
     """Looks where a start would look; of a repository that is not in the cache, only config.json is read."""
+    found = _find(engine, revision, environ)
+    if found.config is None:
+        return found
+    try:
+        return found._replace(config=quantize_at_load(found.config, engine.quantization))
+    except SglError as error:
+        return found._replace(problems=(*found.problems, error))
+
+
+def _find(engine: EngineConfig, revision: str | None, environ: Mapping[str, str]) -> FoundModel:
     weights = engine.load_format != "dummy"
     name = engine.model_path
     try:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sgl.columns import align
-from sgl.config.layout.count import parameter_count
+from sgl.config.layout.count import active_parameter_count, parameter_count
+from sgl.config.model import ModelConfig
 from sgl.config.sizes import gib
 from sgl.device import probe_cpu
 from sgl.hub.inventory import LocalModel
@@ -52,7 +53,9 @@ class Card:
             "revisions": list(model.revisions),
             "references": list(model.references),
             "parameters": parameter_count(decoder) if decoder else None,
+            "active_parameters": active_parameter_count(decoder) if decoder else None,
             "dtype": decoder.checkpoint_dtype if decoder else None,
+            "quantization": str(decoder.quantization) if decoder and decoder.quantization else None,
             "context_length": decoder.max_position if decoder else None,
             "weight_bytes": plan.weight_bytes if plan else None,
             "kv_bytes_per_token": plan.page_bytes // plan.demand.page_size if plan else None,
@@ -94,10 +97,12 @@ def card_lines(card: Card) -> list[str]:
         rows.append(("architecture", card.fit.architecture))
     if decoder is not None:
         rows += [
-            ("parameters", _count(parameter_count(decoder))),
+            ("parameters", _parameters(decoder)),
             ("dtype", decoder.checkpoint_dtype or "not stated"),
             ("context", f"{decoder.max_position} tokens"),
         ]
+        if decoder.quantization is not None:
+            rows.insert(-1, ("quantised", str(decoder.quantization)))
     if plan is not None:
         rows += [
             ("weights", f"{gib(plan.weight_bytes)} in memory"),
@@ -127,6 +132,12 @@ def _served(fit: Fit) -> str:
     if fit.served:
         return "yes" if fit.verdict == "fits" else "yes, too large here"
     return f"no ({fit.architecture})" if fit.architecture else "no"
+
+
+def _parameters(decoder: ModelConfig) -> str:
+    """All of them, and those that compute one token where these are fewer."""
+    text = _count(parameter_count(decoder))
+    return text if decoder.experts is None else f"{text}, {_count(active_parameter_count(decoder))} active"
 
 
 def _count(number: int) -> str:

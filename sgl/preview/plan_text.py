@@ -57,14 +57,16 @@ def _parts(plan: MemoryPlan) -> list[_Part]:
 
 def _legend(plan: MemoryPlan, parts: list[_Part], terminal: Terminal, glyph: int) -> list[str]:
     notes = {
-        "KV cache": f"{plan.kv_tokens} tokens, {plan.page_bytes // plan.demand.page_size} bytes each",
+        "KV cache": f"{plan.kv_tokens} tokens, {plan.page_bytes // plan.demand.page_size} bytes each{_kv_type(plan)}",
         "activations": "estimated, of one step",
         "runtime": "estimated, of Python and its libraries"
         if plan.demand.place.kind == "cpu"
         else "estimated, of CUDA, its graphs and fragments",
     }
+    weights = [str(plan.demand.model.quantization)] if plan.demand.model.quantization is not None else []
     if plan.copy_bytes:
-        notes["weights"] = f"{gib(plan.copy_bytes)} of it for packing"
+        weights.append(f"{gib(plan.copy_bytes)} of it for packing")
+    notes["weights"] = "; ".join(weights)
     lines = []
     for part in parts:
         mark = terminal.style(part.glyphs[glyph], part.style)
@@ -73,6 +75,10 @@ def _legend(plan: MemoryPlan, parts: list[_Part], terminal: Terminal, glyph: int
         missing = f"  {terminal.mark('error')} {'missing':<12} {gib(-plan.free_bytes):>9}"
         lines.append(missing)
     return lines
+
+
+def _kv_type(plan: MemoryPlan) -> str:
+    return "" if plan.demand.kv_dtype is None else f" in {plan.demand.kv_dtype}"
 
 
 def _requests(plan: MemoryPlan) -> str:

@@ -84,8 +84,6 @@ def _decided(
     flag: Flag, resolved: ResolvedConfig, because: Mapping[str, str], plan: MemoryPlan | None
 ) -> tuple[Value, str] | None:
     """What an "auto" became, and why; None for a flag that has no auto."""
-    if flag.name == "--kv-cache-dtype":
-        return resolved.dtype, "it is the type of --dtype"
     if flag.name == "--max-total-tokens":
         return None if plan is None else (plan.kv_tokens, _why_tokens(plan))
     if flag.name == "--mem-fraction-static" and resolved.max_total_tokens is not None:

@@ -34,7 +34,7 @@ def ready_card(
     rows = {
         "model": f"{model_name} ({info.architecture}, {info.dtype} on {info.device})",
         "context": f"{info.max_model_len} tokens",
-        "KV cache": f"{info.kv_tokens} tokens, {_at_full_context(info)}",
+        "KV cache": f"{info.kv_tokens} tokens{_kv_type(info)}, {_at_full_context(info)}",
         "at once": f"{info.max_running_requests} requests",
     }
     lines = ["", f"sgl is ready at {base} after {seconds:.1f} s", ""]
@@ -43,6 +43,11 @@ def ready_card(
     if background_id is not None:
         lines += [f"  sgl logs -f {background_id}", f"  sgl stop {background_id}", ""]
     return "\n".join(lines)
+
+
+def _kv_type(info: EngineInfo) -> str:
+    name = info.settings.get("kv_cache_dtype", info.dtype)
+    return "" if name == info.dtype else f" in {name}"
 
 
 def _at_full_context(info: EngineInfo) -> str:

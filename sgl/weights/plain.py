@@ -12,13 +12,17 @@ from sgl.weights.slot import Placement, Slot, size_of
 
 
 class PlainStored:
-    """See `sgl.weights.stored.Stored`."""
+    """See `sgl.weights.stored.Stored`.
+
+    Attributes:
+        bias: [width], or None.
+    """
 
     def __init__(self, matrix: Matrix, place: Placement) -> None:
         self._matrix = matrix
         self._weight: Tensor | None = place.empty(matrix.width, matrix.inputs)
-        self._bias: Tensor | None = place.empty(matrix.width) if matrix.bias else None
-        self._bytes = size_of(self._weight, self._bias)
+        self.bias: Tensor | None = place.empty(matrix.width) if matrix.bias else None
+        self._bytes = size_of(self._weight, self.bias)
 
     def slots(self) -> Iterator[Slot]:
         """One slice of the stacked weight (and bias) per checkpoint matrix."""
@@ -27,13 +31,13 @@ class PlainStored:
         for name, size in zip(self._matrix.names, self._matrix.outputs, strict=True):
             part = self._weight[start : start + size]
             yield Slot(f"{name}.weight", part.T if self._matrix.transposed else part)
-            if self._bias is not None:
-                yield Slot(f"{name}.bias", self._bias[start : start + size])
+            if self.bias is not None:
+                yield Slot(f"{name}.bias", self.bias[start : start + size])
             start += size
 
     def product(self, deterministic: bool) -> Matmul:
         """Prepacked where that is faster; the plain copy goes when the chosen way does not keep it."""
-        return choose_matmul(self.dense(), self._bias, deterministic=deterministic)
+        return choose_matmul(self.dense(), self.bias, deterministic=deterministic)
 
     def dense(self) -> Tensor:
         """The weight, which is the caller's from now on."""

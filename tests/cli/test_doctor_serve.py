@@ -67,8 +67,8 @@ flags
   ✗ --tp              2 is not in this version: a model runs on one device
                       (SGL701)
                       → leave it out
-  ✗ --kv-cache-dtype  fp8 is not in this version: the KV cache has the type of
-                      --dtype (SGL701)
+  ✗ --kv-cache-dtype  fp8_e5m2 is not in this version: the KV cache has the type
+                      of --dtype, or is fp8_e4m3 or int8 (SGL701)
                       → leave it out
   ✗ --max-model-len   32000 is beyond the 512 positions that this model has
                       (SGL703)
@@ -125,7 +125,7 @@ def test_flags_that_are_refused(
     run: Callable[..., tuple[int, str, str]], stories260k: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(stories260k.parent)
-    words = ["--tp", "2", "--kv-cache-dtype", "fp8", "--max-model-len", "32k"]
+    words = ["--tp", "2", "--kv-cache-dtype", "fp8_e5m2", "--max-model-len", "32k"]
     code, out, err = run("serve", "-m", stories260k.name, *words)
     assert code == 3
     assert not err

@@ -26,6 +26,7 @@ from sgl_cli.chat.tui.app import ChatApp
 from sgl_cli.chat.tui.look import ASCII, UNICODE
 from sgl_cli.chat.tui.message.code_block import CodeBlock
 from sgl_cli.chat.tui.message.message_view import MessageView
+from sgl_cli.chat.tui.message.text_lines import TextLines
 from sgl_cli.chat.tui.pane.pane import ChatPane
 from sgl_cli.chat.tui.run import FullScreen
 from sgl_cli.chat.tui.screen import ChatScreen
@@ -133,8 +134,8 @@ class Running:
 
     async def click_copy(self) -> None:
         """Clicks on the word that copies the first block of code."""
-        block = self.screen.query_one(CodeBlock)
-        await self.pilot.click(block, offset=(block.outer_size.width - 2, 0))
+        lines = next(each for each in self.screen.query(TextLines) if code_rows(each))
+        await self.pilot.click(lines, offset=(lines.outer_size.width - 2, code_rows(lines)[0]))
 
     async def wait_for(self, so: Callable[[], object], seconds: float = SECONDS) -> None:
         """Waits until something is so."""
@@ -266,3 +267,16 @@ def words_of(*texts: str, reasoning: Sequence[str] = (), reason: str = "stop", g
     if gate is not None:
         said.insert(len(said) // 2, gate)
     return Answer([*pieces, *said, piece(finish_reason=reason), usage(12, len(reasoning) + len(texts), 8)])
+
+
+def code_rows(lines: TextLines) -> list[int]:
+    """The rows on which blocks of code begin."""
+    starts = lines._rows(lines.size.width).starts
+    return [start for start, block in zip(starts, lines.blocks, strict=True) if isinstance(block, CodeBlock)]
+
+
+def marked_words(lines: TextLines) -> list[str]:
+    """What is marked as found."""
+    contents = [block.content(lines._look(lines.size.width, block)) for block in lines.blocks]
+    spans = [(shown, span) for shown in contents for span in shown.spans if "reverse" in str(span.style)]
+    return [shown.plain[span.start : span.end] for shown, span in spans]

@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 import sgl_cli.chat.tui as tui
-from sgl_cli.chat.tui.message.code_block import CodeBlock
+from sgl_cli.chat.tui.message.text_lines import TextLines
 
 
 def ours() -> Iterator[type[DOMNode]]:
@@ -65,4 +65,4 @@ def test_no_attribute_means_two_things(kind: type[DOMNode]) -> None:
 
 
 def test_what_hung_once_would_be_seen() -> None:
-    assert {"_closed", "_size", "_nodes", "_context", "name"} <= taken(CodeBlock)
+    assert {"_closed", "_size", "_nodes", "_context", "name"} <= taken(TextLines)

@@ -6,7 +6,7 @@ from sgl_cli.chat.store.chat_store import ChatStore
 from sgl_cli.chat.tui.panels.found import Found
 
 from .conftest import StartChat
-from .driving import Running
+from .driving import Running, marked_words
 from .test_panels import talk
 
 STORY = (
@@ -29,12 +29,7 @@ async def show(it: Running, thread_id: str) -> None:
 
 def reversed_words(it: Running) -> list[str]:
     """What is marked anywhere."""
-    marked = []
-    for view in it.views:
-        for block in view.answer.blocks if view.answer else ():
-            shown = block._body.content if hasattr(block, "_body") else block.render()
-            marked += [shown.plain[span.start : span.end] for span in shown.spans if "reverse" in str(span.style)]
-    return marked
+    return [word for view in it.views if view.answer for page in view.answer.pages for word in marked_words(page)]
 
 
 async def test_next_and_previous_with_the_count(chat: StartChat, store: ChatStore) -> None:

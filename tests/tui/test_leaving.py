@@ -40,7 +40,7 @@ async def test_ctrl_c_copies_from_an_answer(chat: StartChat) -> None:
         await it.say("Words?")
         block = it.views[-1].answer
         assert block is not None
-        block.blocks[0].text_select_all()
+        block.pages[0].text_select_all()
         await it.press("ctrl+c")
         await it.wait_for(lambda: "Alpha beta gamma." in it.app.clipboard)
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
-from sgl_cli.chat.tui.message.markdown_text import MarkdownText
+from sgl_cli.chat.tui.message.block import MarkdownBlock
 from sgl_cli.chat.tui.message.render_markdown import render_markdown
+from sgl_cli.chat.tui.message.text_lines import TextLines
 
 SAMPLE = """# Title
 
@@ -98,7 +99,7 @@ class Shown(App[None]):
 
     def __init__(self, source: str) -> None:
         super().__init__()
-        self.markdown = MarkdownText(source)
+        self.markdown = TextLines(MarkdownBlock(source))
 
     def compose(self) -> ComposeResult:
         """The text alone."""
@@ -123,13 +124,13 @@ async def test_it_grows_and_shrinks_with_its_text_and_its_width() -> None:
     app = Shown("one\n\ntwo")
     async with app.run_test(size=(40, 20)) as pilot:
         assert app.markdown.region.height == 3
-        app.markdown.update("words " * 20)
+        app.markdown.show(MarkdownBlock("words " * 20))
         await pilot.pause()
         assert app.markdown.region.height == 4
         await pilot.resize_terminal(20, 20)
         await pilot.pause()
         assert app.markdown.region.height == 7
-        app.markdown.update("")
+        app.markdown.show(MarkdownBlock(""))
         await pilot.pause()
         assert app.markdown.region.height <= 1
 

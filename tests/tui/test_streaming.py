@@ -166,6 +166,6 @@ async def test_a_long_open_code_block_stays_in_order(chat: StartChat) -> None:
         await it.ended()
         answer = it.views[-1].answer
         assert answer is not None
-        assert [type(block).__name__ for block in answer.blocks] == ["CodeBlock", "MarkdownText"]
+        assert [type(block).__name__ for block in answer.blocks] == ["CodeBlock", "MarkdownBlock"]
         assert answer.blocks[0].source == code
         assert answer.blocks[1].source.strip() == "Done."

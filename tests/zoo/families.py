@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,18 +19,12 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-VOCAB: Final = 160
-SHAPE: Final[dict[str, Any]] = {
-    "vocab_size": VOCAB,
-    "hidden_size": 48,
-    "intermediate_size": 80,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 256,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-}
+from tests.zoo.deepseek import DEEPSEEK
+from tests.zoo.dense import DENSE
+from tests.zoo.experts import EXPERTS, ROUTERS
+from tests.zoo.family import SHAPE, Family
+from tests.zoo.rope import ROPE
+
 LLAMA3_ROPE: Final[dict[str, Any]] = {
     "rope_type": "llama3",
     "rope_theta": 500000.0,
@@ -40,15 +33,6 @@ LLAMA3_ROPE: Final[dict[str, Any]] = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 64,
 }
-
-
-@dataclass(frozen=True)
-class Family:
-    """One row of the zoo: a name and a tiny model."""
-
-    name: str
-    make: Callable[[], PreTrainedModel]
-
 
 FAMILIES: Final = (
     Family("llama", lambda: LlamaForCausalLM(LlamaConfig(**SHAPE))),
@@ -73,6 +57,10 @@ FAMILIES: Final = (
         lambda: Qwen2ForCausalLM(Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=9, max_window_layers=1)),
     ),
     Family("qwen3", lambda: Qwen3ForCausalLM(Qwen3Config(**SHAPE, head_dim=16, tie_word_embeddings=True))),
+    *DEEPSEEK,
+    *DENSE,
+    *ROPE,
+    *EXPERTS,
 )
 
 
@@ -85,7 +73,9 @@ def make_checkpoint(family: Family, folder: Path, dtype: torch.dtype = torch.flo
     model = family.make().eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if parameter.dim() == 1 and "norm" in name:
+            if name.endswith(ROUTERS):
+                parameter.normal_(0.0, 1.0)
+            elif parameter.dim() == 1 and ("norm" in name or "ln_" in name) and name.endswith("weight"):
                 parameter.uniform_(0.6, 1.4)
             elif parameter.dim() == 1:
                 parameter.normal_(0.0, 0.3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from transformers import PreTrainedModel
 
 from sgl.protocol.messages import LogprobRequest
 from tests.harness import LocalEngine, generate
-from tests.zoo.families import FAMILIES, VOCAB, Family, greedy, logprobs, make_checkpoint
+from tests.zoo.families import FAMILIES, greedy, logprobs, make_checkpoint
+from tests.zoo.family import VOCAB, Family
 
 TOLERANCE = 1e-3
 ANSWER = 24
@@ -26,6 +28,25 @@ def checkpoint(
     return folder, make_checkpoint(family, folder)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What transformers answers to a prompt: tokens, and the logarithm of each one's probability."""
+
+    tokens: list[int]
+    logprobs: list[float]
+
+
+@pytest.fixture(scope="module")
+def wanted(checkpoint: tuple[Path, PreTrainedModel]) -> list[Wanted]:
+    """The answers to `prompts`, asked for once: they take as long as all else."""
+    _, reference = checkpoint
+    answers = []
+    for prompt in prompts():
+        tokens = greedy(reference, prompt, ANSWER)
+        answers.append(Wanted(tokens, logprobs(reference, prompt + tokens)[len(prompt) - 1 :]))
+    return answers
+
+
 def prompts() -> list[list[int]]:
     """Prompts of several lengths; three share their first 40 tokens."""
     draw = np.random.default_rng(11)
@@ -37,20 +58,18 @@ def prompts() -> list[list[int]]:
 @pytest.mark.parametrize("chunk", [7, 512])
 @pytest.mark.parametrize("page_size", [1, 16])
 def test_greedy_tokens_and_logprobs_equal_transformers(
-    checkpoint: tuple[Path, PreTrainedModel], page_size: int, chunk: int
+    checkpoint: tuple[Path, PreTrainedModel], wanted: list[Wanted], page_size: int, chunk: int
 ) -> None:
-    folder, reference = checkpoint
+    folder, _ = checkpoint
     engine = LocalEngine.load(folder, page_size=page_size, chunked_prefill_size=chunk)
     asked = prompts()
-    wanted = [greedy(reference, prompt, ANSWER) for prompt in asked]
 
     def check(rid: int, index: int, cached: bool) -> None:
         answer = engine.answers[rid]
         assert answer.failure is None
-        assert answer.tokens == wanted[index]
-        expected = logprobs(reference, asked[index] + wanted[index])
+        assert answer.tokens == wanted[index].tokens
         got = [entry.logprob for entry in answer.logprobs]
-        assert got == pytest.approx(expected[len(asked[index]) - 1 :], abs=TOLERANCE)
+        assert got == pytest.approx(wanted[index].logprobs, abs=TOLERANCE)
         assert (answer.cached_tokens > 0) == cached
 
     options = {"max_new_tokens": ANSWER, "ignore_eos": True, "logprobs": LogprobRequest(output=True)}

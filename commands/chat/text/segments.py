@@ -67,10 +67,20 @@ class Segments:
         self._settle()
 
     @property
+    def final(self) -> list[Piece]:
+        """The pieces that will not change; the same objects each time."""
+        return list(self._final)
+
+    @property
+    def last(self) -> Piece | None:
+        """The piece that may still change, as far as it has come."""
+        return self._rest()
+
+    @property
     def pieces(self) -> list[Piece]:
-        """The pieces so far; those that are final are the same objects each time."""
-        rest = self._rest()
-        return [*self._final, rest] if rest is not None else list(self._final)
+        """The pieces so far."""
+        last = self.last
+        return [*self._final, last] if last is not None else list(self._final)
 
     def _settle(self) -> None:
         """Makes everything final that is."""

@@ -28,8 +28,8 @@ from .external_editor import open_editor
 from .keys import SCREEN, bindings
 from .link import Link
 from .logprobs import leave_tokens, toggle_logprobs
-from .message.code_block import CodeBlock
 from .message.message_view import MessageView
+from .message.text_lines import TextLines
 from .message.thoughts import SHOWINGS
 from .message_actions import act
 from .no_server import clear, look_again, show_failure
@@ -44,6 +44,7 @@ from .pictures import Pictures
 from .setup import Setup
 from .slash.menu import SlashMenu
 from .slash.words import is_command, question
+from .warm import SOON, warm_aside
 
 TWICE_SECONDS: Final = 2.0
 """Ctrl-C twice within this time quits."""
@@ -109,6 +110,7 @@ class ChatScreen(Desk):
         """Looks for the servers."""
         self.composer.focus()
         self.call_after_refresh(self._connect)  # The first frame does not share the processor with it.
+        self.set_timer(SOON, warm_aside)
         self._describe()
 
     def _connect(self) -> None:
@@ -139,8 +141,10 @@ class ChatScreen(Desk):
             self.text = text
 
     def on_composer_typed(self, event: Composer.Typed) -> None:
-        """A command may have begun."""
+        """A command may have begun; what is typed is shown before more of an answer is."""
         self.menu.follow(event.text)
+        for pane in self.panes:
+            pane.pace.give_way()
 
     def on_composer_menu_key(self, event: Composer.MenuKey) -> None:
         """A key for the menu of commands."""
@@ -246,7 +250,7 @@ class ChatScreen(Desk):
         """Puts a message into the composer; what is sent next stands beside it."""
         self.editing.begin(self, pane, message)
 
-    def on_code_block_copied(self, event: CodeBlock.Copied) -> None:
+    def on_text_lines_copied(self, event: TextLines.Copied) -> None:
         """The word copy of some code was clicked on."""
         event.stop()
         copy_text(self, event.code)

@@ -16,12 +16,16 @@ def parameter_count(model: ModelConfig) -> int:
 def active_parameter_count(model: ModelConfig) -> int:
     """Parameters that compute one token: of the experts only those that are chosen."""
     experts = model.experts
-    if experts is None:
-        return parameter_count(model)
-    layer = layer_weights(model, experts.layers.index(True)) if any(experts.layers) else None
-    mlp = None if layer is None else layer.mlp
-    if not isinstance(mlp, ExpertWeights):
-        return parameter_count(model)
-    routed = sum(map(elements, parts((mlp.experts, mlp.gate_up, mlp.down))))
-    idle = sum(experts.layers) * routed * (experts.count - experts.chosen) // experts.count
+    idle = 0 if experts is None else expert_parameter_count(model) * (experts.count - experts.chosen)
     return parameter_count(model) - idle
+
+
+def expert_parameter_count(model: ModelConfig) -> int:
+    """Parameters of one expert in each layer that has them, together; the shared expert is none of them."""
+    experts = model.experts
+    if experts is None or not any(experts.layers):
+        return 0
+    mlp = layer_weights(model, experts.layers.index(True)).mlp
+    assert isinstance(mlp, ExpertWeights), "the layer is one that has experts"
+    routed = sum(map(elements, parts((mlp.experts, mlp.gate_up, mlp.down))))
+    return sum(experts.layers) * routed // experts.count

@@ -111,8 +111,8 @@ def _latent(model: ModelConfig, prefix: str) -> LatentWeights:
     def whole(name: str, width: int) -> Matrix:
         return Matrix((f"{own}.{name}",), (width,), hidden, bias=model.qkv_bias)
 
-    def by_heads(name: str, width: int, inputs: int) -> Matrix:
-        return Matrix((f"{own}.{name}",), (width,), inputs, split="rows", units=(heads,))
+    def by_heads(name: str, width: int, inputs: int, *, apart: bool = False) -> Matrix:
+        return Matrix((f"{own}.{name}",), (width,), inputs, split="rows", units=(heads,), apart=apart)
 
     rank = latent.q_rank
     return LatentWeights(
@@ -122,7 +122,7 @@ def _latent(model: ModelConfig, prefix: str) -> LatentWeights:
         query_up=None if rank is None else by_heads("q_b_proj", q_width, rank),
         kv_down=whole("kv_a_proj_with_mqa", latent.cached_width),
         kv_norm=Norm(f"{own}.kv_a_layernorm", latent.kv_rank),
-        kv_up=by_heads("kv_b_proj", kv_width, latent.kv_rank),
+        kv_up=by_heads("kv_b_proj", kv_width, latent.kv_rank, apart=True),
         out=_by_columns(model, f"{own}.o_proj", heads * latent.value_dim, hidden, heads, bias=model.output_bias),
     )
 
@@ -144,15 +144,22 @@ def _experts(model: ModelConfig, experts: ExpertsConfig, prefix: str) -> ExpertW
 
     def stack(name: str, inputs: int, outputs: int) -> ExpertStack | None:
         own = f"{prefix}.{names.experts}.{name}"
-        return ExpertStack(own, experts.count, inputs, outputs, experts.bias) if experts.stacked else None
+        packed = model.quantization is not None and model.quantization.method == "mxfp4"
+        return ExpertStack(own, experts.count, inputs, outputs, experts.bias, packed) if experts.stacked else None
 
-    gate = Matrix((f"{prefix}.{names.shared_gate}",), (1,), hidden, quantized=False)
+    gate = Matrix((f"{prefix}.{names.shared_gate}",), (1,), hidden, quantized=False, apart=True)
     each = () if experts.stacked else range(experts.count)
     return ExpertWeights(
         router=Matrix(
-            (f"{prefix}.{names.router}",), (experts.count,), hidden, bias=experts.router_bias, quantized=False
+            (f"{prefix}.{names.router}",),
+            (experts.count,),
+            hidden,
+            bias=experts.router_bias,
+            quantized=False,
+            apart=True,
+            wide=True,
         ),
-        correction=Vector(f"{prefix}.{names.correction}", experts.count) if experts.correction else None,
+        correction=Vector(f"{prefix}.{names.correction}", experts.count, wide=True) if experts.correction else None,
         experts=tuple(block(f"{prefix}.{names.experts}.{number}", inner) for number in each),
         gate_up=stack("gate_up_proj", hidden, 2 * inner),
         down=stack("down_proj", inner, hidden),

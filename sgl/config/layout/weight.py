@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from math import lcm
 from typing import Final, Literal
 
@@ -24,10 +25,15 @@ def shared(units: int, tp: int, multiple: int = 1) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """A tensor of one axis, kept whole by every rank."""
+    """A tensor of one axis, kept whole by every rank.
+
+    Attributes:
+        wide: It is held in float32, whatever the type of the others.
+    """
 
     name: str
     size: int
+    wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,9 @@ class Matrix:
         multiple: Ranks pad the units to a multiple of it.
         transposed: The checkpoint has [inputs, outputs].
         quantized: A scheme for the whole model is for this matrix, too. Routers, gates and heads are kept.
+        apart: The layer takes the matrix apart and multiplies with the pieces, or has too few outputs to pack them: it
+            is held plainly, in the type of activations, whatever the checkpoint has.
+        wide: It is held in float32, whatever the type of the others.
     """
 
     names: tuple[str, ...]
@@ -72,11 +81,19 @@ class Matrix:
     multiple: int = 1
     transposed: bool = False
     quantized: bool = True
+    apart: bool = False
+    wide: bool = False
 
     @property
     def width(self) -> int:
         """Output features together."""
         return sum(self.outputs)
+
+    def one_by_one(self) -> Iterator[Matrix]:
+        """The matrices that are stacked in it."""
+        for index, (name, outputs) in enumerate(zip(self.names, self.outputs, strict=True)):
+            units = (self.units[index],) if self.split == "rows" else self.units
+            yield replace(self, names=(name,), outputs=(outputs,), units=units)
 
     def of_rank(self, tp: int) -> tuple[int, int]:
         """Output and input features of the product on one of ``tp`` ranks."""
@@ -95,6 +112,8 @@ class ExpertStack:
 
     Attributes:
         name: The checkpoint's name of it; its bias is ``name + "_bias"``.
+        mxfp4: The checkpoint has uint8 ``name + "_blocks"`` [count, outputs, inputs / 32, 16] and ``name + "_scales"``
+            [count, outputs, inputs / 32] instead, which are expanded when they are loaded.
     """
 
     name: str
@@ -102,6 +121,7 @@ class ExpertStack:
     inputs: int
     outputs: int
     bias: bool
+    mxfp4: bool = False
 
     @property
     def elements(self) -> int:
@@ -115,7 +135,7 @@ Weight = Vector | Norm | Table | Matrix | ExpertStack
 def elements(weight: Weight) -> int:
     """Elements of a weight, of all ranks together."""
     match weight:
-        case Vector(_, size):
+        case Vector(_, size, _):
             return size
         case Norm(_, size, bias):
             return size * (2 if bias else 1)

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Final
 
 from sgl.config.hf import HfConfig
-from sgl.config.layout.count import parameter_count
+from sgl.config.layout.count import active_parameter_count, parameter_count
 from sgl.config.model import ModelConfig
+from sgl.config.quantized.read import FIELDS, read_quantization
 from sgl.device import probe_cpu
 from sgl.doctor.finding import Finding
 from sgl.doctor.subject import Subject
-from sgl.errors import ModelError
+from sgl.errors import ModelError, UnsupportedModel
 from sgl.hub.suggest import fitting_models
-from sgl.models.table import FAMILIES, read_model_config
+from sgl.models.table import FAMILIES, read_model_config, served_architecture
 
-_QUANTISATION: Final = "quantization_config"
 _FILE: Final = Subject("SGL602", "model", "config.json")
 _ARCHITECTURE: Final = Subject("SGL603", "model", "architecture")
 _CODE: Final = Subject("SGL604", "model", "model's code")
@@ -61,13 +61,16 @@ def read_config(folder: Path, name: str) -> ConfigReport:
     architectures = hf.raw("architectures")
     if not isinstance(architectures, list) or not all(isinstance(one, str) for one in architectures):
         architectures = []
-    served = next((one for one in architectures if one in FAMILIES), None)
+    served = served_architecture(architectures)
     if served is None:
         return ConfigReport([_unserved(architectures, hf), *_code(hf, folder, served=False), *_quantisation(hf)], hf)
     findings = [_ARCHITECTURE.ok(f"{served}, which this version serves")]
-    findings += [*_code(hf, folder, served=True), *_quantisation(hf)]
+    quantisation = _quantisation(hf)
+    findings += [*_code(hf, folder, served=True), *quantisation]
+    # One that is not read is told once, and the decoder is described all the same.
+    unread = FIELDS if any(finding.status == "error" for finding in quantisation) else ()
     try:
-        model = read_model_config(hf.without(_QUANTISATION))
+        model = read_model_config(hf.replaced(**dict.fromkeys(unread)))
     except ModelError as error:
         findings.append(_VALUES.error(error.message.replace(f"{folder}/", ""), serve_another()))
         return ConfigReport(findings, hf)
@@ -106,16 +109,18 @@ def _code(hf: HfConfig, folder: Path, *, served: bool) -> list[Finding]:
 
 
 def _quantisation(hf: HfConfig) -> list[Finding]:
-    if not hf.has(_QUANTISATION):
+    """The finding about how weights are quantised; none where they are not."""
+    try:
+        scheme = read_quantization(hf)
+    except UnsupportedModel as error:
+        described = next((hf.raw(name) for name in FIELDS if hf.has(name)), None)
+        method = described.get("quant_method") if isinstance(described, dict) else None
+        detail = error.message.replace(hf.source, Path(hf.source).name)
+        remedy = f"{serve_another()}  # or this model's repository with bfloat16 weights"
+        return [_WEIGHT_TYPE.error(detail, remedy, method=str(method))]
+    if scheme is None:
         return []
-    described = hf.raw(_QUANTISATION)
-    method, bits = "an unnamed method", ""
-    if isinstance(described, dict):
-        method = str(described.get("quant_method", method))
-        bits = f", {described['bits']} bits" if isinstance(described.get("bits"), int) else ""
-    detail = f"the weights are quantised with {method}{bits}, which this version does not read"
-    remedy = f"{serve_another()}  # or this model's repository with bfloat16 weights"
-    return [_WEIGHT_TYPE.error(detail, remedy, method=method)]
+    return [_WEIGHT_TYPE.ok("; ".join((f"{scheme}, which this version reads", *scheme.notes)), method=scheme.source)]
 
 
 def _shape(model: ModelConfig) -> str:
@@ -125,9 +130,14 @@ def _shape(model: ModelConfig) -> str:
     slides = f", {sliding} layers slide over {max(windows)} tokens" if windows else ""
     kind = "heads" if model.num_kv_heads == model.num_heads else f"heads on {model.num_kv_heads} KV heads"
     return (
-        f"{short_count(parameter_count(model))} parameters, {counted(model.num_layers, 'layer')}, "
+        f"{short_count(parameter_count(model))} parameters{_active(model)}, {counted(model.num_layers, 'layer')}, "
         f"{model.num_heads} {kind} of {model.head_dim}, context {model.max_position}{slides}"
     )
+
+
+def _active(model: ModelConfig) -> str:
+    """``, 3.3 B active`` where a token meets a part of the experts only."""
+    return "" if model.experts is None else f", {short_count(active_parameter_count(model))} active"
 
 
 def counted(number: int, noun: str) -> str:

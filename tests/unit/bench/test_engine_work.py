@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from sgl.config.hf import HfConfig
-from sgl.config.layout.count import parameter_count
+from sgl.config.layout.count import active_parameter_count, expert_parameter_count, parameter_count
 from sgl.config.model import ModelConfig
 from sgl.models.table import read_model_config
 from sgl_cli.bench.engine.spread import Spread
 from sgl_cli.bench.engine.work import Work
+from tests.unit.plan.checkpoints import model_of
 
 
 @pytest.fixture
@@ -50,6 +51,25 @@ def test_a_prefill_multiplies_twice_the_weights_for_every_token_and_the_head_onc
     attention = 4 * model.num_layers * model.num_heads * model.head_dim * (1 + 2 + 3)
 
     assert Work(model, 2).prefill_flops(5, 3) == 5 * (2 * layers * 3 + 2 * head + attention)
+
+
+def test_of_experts_a_step_reads_and_multiplies_those_that_its_tokens_choose() -> None:
+    mixture = model_of("qwen3-moe", num_experts=8, num_experts_per_tok=2)
+    embedding = head = mixture.vocab_size * mixture.hidden_size
+    one = expert_parameter_count(mixture)
+    others = parameter_count(mixture) - 8 * one - embedding
+
+    def weights(batch: int) -> int:
+        kv = batch * 10 * mixture.kv_bytes_per_token(2)
+        return Work(mixture, 2).decode_bytes(batch, 10) - kv
+
+    assert weights(0) == 2 * others
+    assert weights(1) == 2 * (others + 2 * one) == 2 * (active_parameter_count(mixture) - embedding)
+    assert weights(1) < weights(2) < 2 * (others + 4 * one), "two tokens may choose the same experts"
+    assert weights(200) == 2 * (others + 8 * one)
+    longer, shorter = (Work(mixture, 2).prefill_flops(1, tokens) for tokens in (2, 1))
+    pairs = 4 * mixture.num_layers * mixture.num_heads * mixture.head_dim * 2
+    assert longer - shorter - pairs == 2 * (others + 2 * one - head)
 
 
 def test_quantiles_are_linear_between_two_times() -> None:

@@ -12,7 +12,7 @@ _TEXTS: Final = {
     "--trust-remote-code": "0",
     "--tp": "1",
     "--device": "cpu",
-    "--kv-cache-dtype": "auto",
+    "--kv-cache-dtype": "int8",
     "--dtype": "fp32",
     "--load-format": "dummy",
     "--speculative-algorithm": "ngram",

@@ -181,7 +181,12 @@ def test_revision_is_handed_on() -> None:
         ("m --api-key=", "--api-key expects a key of visible ASCII characters without blanks"),
         ("m --tp 2", "--tp 2 is not in this version: a model runs on one device"),
         ("m --device cuda", "--device cuda is not in this version: it computes on the CPU"),
-        ("m --kv-cache-dtype fp8", "--kv-cache-dtype fp8 is not in this version: the KV cache has the type of --dtype"),
+        (
+            "m --kv-cache-dtype fp8_e5m2",
+            "--kv-cache-dtype fp8_e5m2 is not in this version: the KV cache has the type of --dtype, or is fp8_e4m3 or "
+            "int8",
+        ),
+        ("m --kv-cache-dtype int3", "--kv-cache-dtype expects one of auto, fp8_e4m3, int8, got 'int3'"),
         ("m --json", "--json is for --dry-run and --detach: a server prints no document"),
         ("m --trust-remote-code", "--trust-remote-code is refused: sgl never runs code that comes with a model"),
         ("m --enforce-eager=0", "--enforce-eager takes no value"),
@@ -240,7 +245,7 @@ def test_a_strange_word_is_shown_quoted_and_cut() -> None:
 
 
 def test_problems_are_collected_and_the_rest_is_a_config() -> None:
-    words = "m --tp 2 --device cuda --kv-cache-dtype fp8 --trust-remote-code --chat-template no.jinja --api-key-file no"
+    words = "m --tp 2 --device cuda --kv-cache-dtype bf16 --trust-remote-code --chat-template no.jinja --api-key-file no"
     arguments = read_serve(words.split(), {})
     assert [problem.message.split()[0].rstrip(":") for problem in arguments.problems] == [
         *("--trust-remote-code", "--tp", "--device", "--kv-cache-dtype", "--api-key-file", "--chat-template"),

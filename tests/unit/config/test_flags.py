@@ -15,7 +15,7 @@ from sgl.config.foreign import NEEDLESS, REFUSED, RENAMED
 from sgl.config.server import ServerConfig
 
 ENDS_BEFORE_THE_CONFIG = {
-    *("--revision", "--trust-remote-code", "--api-key-file", "--kv-cache-dtype"),
+    *("--revision", "--trust-remote-code", "--api-key-file"),
     *("--config", "--profile", "--dry-run", "--json", "--detach"),
 }
 """Flags without a field of the config: they choose files, refuse, or decide what is done with the config."""

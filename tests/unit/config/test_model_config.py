@@ -45,16 +45,18 @@ def test_a_missing_field_is_named(field: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("hidden_act", "gelu"),
+        ("hidden_act", "relu2"),
         ("pretraining_tp", 2),
         ("partial_rotary_factor", 0.5),
-        ("quantization_config", {"quant_method": "gptq"}),
-        ("rope_scaling", {"rope_type": "yarn", "factor": 4.0}),
-        ("rope_parameters", {"rope_type": "longrope", "rope_theta": 1e4}),
+        ("quantization_config", {"quant_method": "bitsandbytes"}),
+        ("rope_scaling", {"type": "proportional", "factor": 4.0}),
+        ("rope_parameters", {"rope_type": "proportional", "rope_theta": 1e4}),
     ],
 )
 def test_a_value_that_is_not_implemented_is_refused_by_name(field: str, value: object) -> None:
-    name = "rope_type" if "rope" in field else field
+    name = {"quantization_config": "quant_method", "rope_scaling": "type", "rope_parameters": "rope_type"}.get(
+        field, field
+    )
     with pytest.raises(UnsupportedModel, match=f"'{name}'.*is not implemented; known"):
         read(**{field: value})
 

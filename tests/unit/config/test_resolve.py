@@ -60,6 +60,7 @@ def test_every_auto_has_a_reason_and_no_wish_has_one() -> None:
     names = {text.partition(":")[0] for text in decide().reasons}
     assert names == {
         "dtype",
+        "kv_cache_dtype",
         "max_model_len",
         "page_size",
         "max_running_requests",
@@ -71,14 +72,41 @@ def test_every_auto_has_a_reason_and_no_wish_has_one() -> None:
     wished = decide(max_model_len=1024, page_size=4, max_running_requests=2, chunked_prefill_size=64, threads=1)
     assert {text.partition(":")[0] for text in wished.reasons} == {
         "dtype",
+        "kv_cache_dtype",
         "mem_fraction_static",
         "max_queued_requests",
     }
+    assert decide(kv_cache_dtype="int8").kv_cache_dtype == "int8"
+    assert not [text for text in decide(kv_cache_dtype="int8").reasons if text.startswith("kv_cache_dtype")]
 
 
 def test_a_context_beyond_the_model_is_refused_with_its_limit() -> None:
     with pytest.raises(UsageError, match="2048"):
         decide(max_model_len=4096)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "longest", "proposed"),
+    [
+        ({"rope_type": "dynamic", "factor": 2.0}, 4096, True),
+        ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 2048}, 8192, True),
+        ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512}, 2048, False),
+        ({"rope_type": "linear", "factor": 2.0}, 4096, False),
+    ],
+)
+def test_a_context_may_be_as_long_as_rope_scaling_reaches(
+    scaling: dict[str, Any], longest: int, proposed: bool
+) -> None:
+    stretched = model(rope_scaling=scaling)
+
+    def resolved(length: int | None) -> ResolvedConfig:
+        return resolve(EngineConfig(model_path="m", max_model_len=length), stretched, device())
+
+    assert resolved(longest).max_model_len == longest
+    with pytest.raises(UsageError, match=f"beyond the {longest} positions"):
+        resolved(longest + 1)
+    assert resolved(None).max_model_len == 2048
+    assert (f"reaches --max-model-len {longest}" in reason(resolved(None), "max_model_len")) == proposed
 
 
 def test_tensor_parallelism_is_refused() -> None:

@@ -120,6 +120,16 @@ PUBLIC_MODELS: Final = (
         ),
         9_241_705_984,
         336 * 1024,
+    ),
+    PublicModel(
+        "CohereLabs/c4ai-command-r7b-12-2024",
+        _decoder(
+            *("Cohere2ForCausalLM", "cohere2", 4096, 14336, 32, 32, 8, 256000, 8192),
+            sliding_window=4096,
+            sliding_window_pattern=4,
+        ),
+        8_028_033_024,
+        128 * 1024,
         served=False,
     ),
     PublicModel(
@@ -155,7 +165,7 @@ def make_public_folder(folder: Path, model: PublicModel, tensors: Mapping[str, t
 
 
 def llama_tensors(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """The tensors of a Llama, Mistral, Qwen2 or Qwen3 checkpoint, as the files on the hub name them."""
+    """The tensors of a Llama, Mistral, Qwen2, Qwen3 or Gemma 2 checkpoint, as the files on the hub name them."""
     hidden, inner, layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
     heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
     width = config.get("head_dim", hidden // heads)
@@ -172,9 +182,11 @@ def llama_tensors(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
             tensors |= {f"{attention}.{name}_norm.weight": (width,) for name in ("q", "k")}
         tensors |= {f"{prefix}.mlp.{name}_proj.weight": (inner, hidden) for name in ("gate", "up")}
         tensors[f"{prefix}.mlp.down_proj.weight"] = (hidden, inner)
-        norms = ("input_layernorm", "post_attention_layernorm")
+        norms = ["input_layernorm", "post_attention_layernorm"]
+        if config["model_type"] == "gemma2":
+            norms += ["pre_feedforward_layernorm", "post_feedforward_layernorm"]
         tensors |= {f"{prefix}.{name}.weight": (hidden,) for name in norms}
     tensors["model.norm.weight"] = (hidden,)
-    if not config.get("tie_word_embeddings"):
+    if not config.get("tie_word_embeddings", config["model_type"] == "gemma2"):
         tensors["lm_head.weight"] = (config["vocab_size"], hidden)
     return tensors

@@ -48,7 +48,7 @@ def test_good_flags_are_one_line() -> None:
 
 
 def test_every_refusal_is_a_finding_and_the_command_is_whole() -> None:
-    findings = check("-m x/y --tp 2 --kv-cache-dtype fp8 --max-model-len 4k")
+    findings = check("-m x/y --tp 2 --kv-cache-dtype fp8_e5m2 --max-model-len 4k")
     assert [(finding.title, finding.status) for finding in findings] == [
         ("--tp", "error"),
         ("--kv-cache-dtype", "error"),

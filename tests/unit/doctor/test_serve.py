@@ -38,6 +38,7 @@ def named(report: ServeReport, title: str) -> Finding:
 
 
 SERVED = [model for model in PUBLIC_MODELS if model.served]
+COMMAND_R7B = "CohereLabs/c4ai-command-r7b-12-2024"
 
 
 @pytest.mark.parametrize("model", SERVED, ids=lambda model: model.name)
@@ -59,8 +60,8 @@ def test_plans_of_served_models_have_the_numbers_of_their_cards(model: PublicMod
     [
         # (0.9 * 80 GiB * 8 ranks - weights) / 8 ranks, over 70272 bytes * 8192.
         ("deepseek-ai/DeepSeek-V3", "200Gi:8", (int(0.9 * 200 * GIB) - 171_132_846_500) // (70_272 * 8192)),
-        # Half of the layers see the last 4096 of 8192 tokens.
-        ("google/gemma-2-9b", "80Gi", (int(0.9 * 80 * GIB) - 2 * 9_241_705_984) // (336 * 1024 * 6144)),
+        # Three quarters of the layers see the last 4096 of 8192 tokens.
+        (COMMAND_R7B, "80Gi", (int(0.9 * 80 * GIB) - 2 * 8_028_033_024) // (128 * 1024 * 5120)),
         ("mistralai/Mixtral-8x7B-v0.1", "80Gi:2", (int(0.9 * 80 * GIB) - 46_702_792_704) // (64 * 1024 * 8192)),
     ],
 )
@@ -85,8 +86,8 @@ def test_an_estimate_that_does_not_fit(tmp_path: Path) -> None:
 
 
 def test_attention_that_nobody_here_knows_is_not_estimated(tmp_path: Path) -> None:
-    model = BY_NAME["google/gemma-2-9b"]
-    config = {**model.config, "layer_types": ["linear_attention"] * 42}
+    model = BY_NAME[COMMAND_R7B]
+    config = {**model.config, "layer_types": ["linear_attention"] * 32}
     folder = make_public_folder(tmp_path, PublicModel("x", config, model.parameters, 0))
     finding = named(examine(f"-m {folder}", "80Gi"), "estimate")
     assert "its KV cache cannot be estimated: config.json: layers of type 'linear_attention'" in finding.detail
@@ -94,12 +95,12 @@ def test_attention_that_nobody_here_knows_is_not_estimated(tmp_path: Path) -> No
 
 def test_quantised_weights_are_estimated_as_they_are_stored(tmp_path: Path) -> None:
     model = BY_NAME["meta-llama/Llama-3.1-8B"]
-    config = {**model.config, "quantization_config": {"quant_method": "fp8"}}
+    config = {**model.config, "quantization_config": {"quant_method": "bitsandbytes"}}
     folder = make_public_folder(tmp_path, PublicModel("x", config, 1000, 0))
     report = examine(f"-m {folder} --kv-cache-dtype fp8", "80Gi")
     assert named(report, "quantisation").status == "error"
     assert named(report, "estimate").data["stored_bytes"] == 2000
-    assert named(report, "estimate").data["kv_bytes_per_token"] == 64 * 1024
+    assert named(report, "estimate").data["kv_bytes_per_token"] == 64 * 1024 + 32 * 2 * 8 * 4
 
 
 @pytest.fixture

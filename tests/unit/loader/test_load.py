@@ -71,7 +71,7 @@ def test_a_wrong_shape_is_named_with_both_shapes(folder: Path) -> None:
 
 def test_an_integer_weight_is_refused(folder: Path) -> None:
     rewrite(folder, model__norm__weight=torch.ones(48, dtype=torch.int32))
-    with pytest.raises(CheckpointError, match=r"type torch\.int32"):
+    with pytest.raises(CheckpointError, match=r"type I32"):
         LocalEngine.load(folder)
 
 
@@ -86,7 +86,7 @@ def test_pickle_weights_are_refused_with_a_hint(folder: Path) -> None:
 def test_a_truncated_file_is_refused(folder: Path) -> None:
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match=r"has .* bytes and its header promises"):
         LocalEngine.load(folder)
 
 

@@ -15,10 +15,17 @@ from tests.unit.plan.demands import demand_of, place
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_real_process_stays_within_the_estimate(dtype: str, tmp_path: Path, root: Path) -> None:
+@pytest.mark.parametrize(
+    ("family", "dtype"),
+    [("llama", "float32"), ("llama", "bfloat16"), ("deepseek-v2", "float32"), ("qwen3-moe", "bfloat16")],
+)
+def test_a_real_process_stays_within_the_estimate(family: str, dtype: str, tmp_path: Path, root: Path) -> None:
     shape = {"vocab_size": 32000, "hidden_size": 512, "intermediate_size": 1536, "num_attention_heads": 8}
-    write_config(tmp_path, "llama", **shape)
+    if family == "deepseek-v2":
+        shape |= {"num_key_value_heads": 8, "kv_lora_rank": 512, "moe_intermediate_size": 512}
+    if family == "qwen3-moe":
+        shape |= {"num_experts": 32, "num_experts_per_tok": 4, "moe_intermediate_size": 256}
+    write_config(tmp_path, family, **shape)
     words = [sys.executable, "-m", "tests.unit.plan.peak", str(tmp_path), dtype]
     finished = subprocess.run(words, cwd=root, capture_output=True, text=True, check=True, timeout=120)
     found = json.loads(finished.stdout)

@@ -75,6 +75,26 @@ def test_widths_that_are_packed_and_padded(
         assert plan.copy_bytes > 0, "the tied head is packed beside the embedding"
 
 
+@pytest.mark.parametrize("kind", ["int8", "fp8_e4m3"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_pool_of_8_bits_with_its_scales(dtype: DTypeName, kind: str, tmp_path: Path) -> None:
+    write_config(tmp_path, "qwen3")
+    engine, plan = load(tmp_path, load_format="dummy", dtype=dtype, kv_cache_dtype=kind, page_size=4)
+    check(engine, plan)
+    model = plan.demand.model
+    assert plan.page_bytes == 4 * model.num_layers * 2 * model.num_kv_heads * (model.head_dim + 4)
+    assert engine.info.settings["kv_cache_dtype"] == kind
+
+
+@pytest.mark.parametrize("kind", ["int8", "fp8_e4m3"])
+def test_compressed_vectors_in_8_bits_with_two_scales(kind: str, tmp_path: Path) -> None:
+    write_config(tmp_path, "deepseek-v3")
+    engine, plan = load(tmp_path, load_format="dummy", kv_cache_dtype=kind, page_size=4)
+    check(engine, plan)
+    assert plan.demand.model.latent is not None
+    assert plan.page_bytes == 4 * plan.demand.model.num_layers * (plan.demand.model.latent.cached_width + 2 * 4)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_pool_that_is_sized_from_memory(dtype: DTypeName, tmp_path: Path) -> None:
     write_config(tmp_path, "llama")
@@ -92,7 +112,10 @@ def test_the_built_in_model_and_the_small_trained_one(stories260k: Path) -> None
         assert (headers.rank_bytes, headers.problems) == (plan.weight_bytes, ())
 
 
-@pytest.mark.parametrize("words", [[], ["--dtype", "bfloat16"], ["--max-total-tokens", "1000"], ["--deterministic"]])
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--dtype", "bfloat16"], ["--max-total-tokens", "1000"], ["--deterministic"], ["--kv-cache-dtype", "fp8"]],
+)
 def test_the_dry_run_shows_what_a_load_takes(words: list[str], tmp_path: Path) -> None:
     write_config(tmp_path, "qwen3", tie_word_embeddings=True)
     arguments = read_serve(["-m", str(tmp_path), "--load-format", "dummy", "--threads", "1", *words], {}, None)

@@ -28,7 +28,7 @@ def test_nothing_wrong() -> None:
 
 
 def test_every_problem_is_there_and_the_plan_as_well() -> None:
-    shown = look("--tp 2 --device cuda --kv-cache-dtype fp8 --max-model-len 1M --max-total-tokens 1T")
+    shown = look("--tp 2 --device cuda --kv-cache-dtype fp8_e5m2 --max-model-len 1M --max-total-tokens 1T")
     assert [type(problem) for problem in shown.problems] == [UsageError] * 4 + [StartupError]
     assert shown.exit_code == 2
     assert shown.plan is not None

@@ -92,6 +92,7 @@ def test_without_a_model_an_auto_stays_one() -> None:
         ("--api-key hidden --api-key more", "--api-key", "(secret)", "(secret)"),
         ("", "--api-key", None, "-"),
         ("", "--kv-cache-dtype", "float32", "float32"),
+        ("--kv-cache-dtype fp8", "--kv-cache-dtype", "fp8_e4m3", "fp8_e4m3"),
         ("--device cuda", "--device", "cuda", "cuda"),
     ],
 )

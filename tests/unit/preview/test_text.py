@@ -99,7 +99,14 @@ def test_what_is_missing_is_said() -> None:
 SHAPE: dict[str, Any] = {
     "schema_version": int,
     "starts": bool,
-    "model": {"architecture": str, "parameters": int, "max_position": int, "checkpoint_dtype": str},
+    "model": {
+        "architecture": str,
+        "parameters": int,
+        "active_parameters": int,
+        "max_position": int,
+        "checkpoint_dtype": str,
+        "quantization": (str, type(None)),
+    },
     "settings": {
         flag.key: {"value": (str, int, float, bool, list, type(None)), "origin": str, "reason": (str, type(None))}
         for flag in SERVE_FLAGS

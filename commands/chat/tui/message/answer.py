@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
 
 from ...text.segments import Piece, Segments, cut
+from .block import Block, MarkdownBlock, PlainBlock
 from .code_block import CodeBlock
-from .markdown_text import MarkdownText
-from .plain_text import PlainText
+from .text_lines import TextLines
 
-Block = MarkdownText | CodeBlock
+PAGE_LETTERS: Final = 2000
+"""From here on a page takes no more blocks."""
 
 
 class Answer(Vertical):
-    """Shows the pieces of a text, each in a widget; while it streams, only the last of them changes.
+    """Shows the pieces of a text, a block each.
+
+    Blocks that will not change stand on pages, and the last one stands below them while the text comes. So a step of
+    an answer draws the lines of one block, and there are few widgets to place: both are what a step costs.
 
     Attributes:
-        source: All of the text.
         plain: Whether it is shown as it was typed, code in fences apart; else it is Markdown.
     """
 
+    BLANK = True  # Of itself it shows nothing; drawing its empty lines at each step would cost as much as the text.
     DEFAULT_CSS = "Answer { height: auto; }"
 
     def __init__(self, source: str = "", *, plain: bool = False) -> None:
@@ -29,8 +35,9 @@ class Answer(Vertical):
         self.plain = plain
         self._stored = source
         self._segments: Segments | None = None
-        self._blocks: list[Block] = []
-        self._shown: list[Piece] = []
+        self._final: list[Piece] = []
+        self._pages: list[TextLines] = []
+        self._last = TextLines()
 
     @property
     def source(self) -> str:
@@ -38,74 +45,88 @@ class Answer(Vertical):
         return self._stored if self._segments is None else self._segments.text
 
     @property
+    def pages(self) -> tuple[TextLines, ...]:
+        """The widgets that hold the text, from the top."""
+        return (*self._pages, self._last)
+
+    @property
     def blocks(self) -> tuple[Block, ...]:
-        """The widgets of its pieces, from the top."""
-        return tuple(self._blocks)
+        """All blocks, from the top."""
+        return tuple(block for page in self.pages for block in page.blocks)
 
     def compose(self) -> ComposeResult:
         """The pieces of the text that it was made with."""
-        self._shown = cut(self._stored)
-        self._blocks = [self._block(piece) for piece in self._shown]
-        yield from self._blocks
+        self._add(cut(self._stored))
+        self._place()
+        yield from self.pages
 
-    async def feed(self, text: str) -> None:
+    def feed(self, text: str) -> None:
         """Shows more."""
         if self._segments is None:
             self._segments = Segments()
             self._segments.feed(self._stored)
         self._segments.feed(text)
-        await self._show(self._segments.pieces)
+        self._show(self._segments)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """No more will come."""
         if self._segments is not None:
             self._segments.close()
-            await self._show(self._segments.pieces)
+            self._show(self._segments)
             self._stored, self._segments = self._segments.text, None
 
-    async def replace(self, text: str) -> None:
+    def replace(self, text: str) -> None:
         """Shows another text in its place; more may follow."""
         self._segments = Segments()
         self._segments.feed(text)
-        await self._show(self._segments.pieces)
+        self._show(self._segments)
 
     def mark(self, *words: str, current: int = -1) -> None:
         """Marks places where one of ``words`` stands; of all of them ``current`` stands out."""
-        for block in self._blocks:
-            block.mark(*words, current=current)
+        for page in self.pages:
+            page.mark(*words, current=current)
             if current >= 0:
-                current -= len(block.places())
+                current -= len(page.places())
 
     def places(self) -> list[tuple[Widget, int]]:
         """Where the marked places are: a widget, and a line of it."""
-        return [place for block in self._blocks for place in block.places()]
+        return [place for page in self.pages for place in page.places()]
 
-    async def _show(self, pieces: list[Piece]) -> None:
-        common = min(len(pieces), len(self._shown))
-        for index in range(common):
-            if pieces[index] is not self._shown[index]:
-                await self._change(index, pieces[index])
-        if len(pieces) > common:
-            new = [self._block(piece) for piece in pieces[common:]]
-            self._blocks += new
-            await self.mount(*new)
-        for block in self._blocks[len(pieces) :]:
-            await block.remove()
-        del self._blocks[len(pieces) :]
-        self._shown = pieces
+    def _show(self, segments: Segments) -> None:
+        final, last = segments.final, segments.last
+        known = len(self._final)
+        if len(final) < known or any(a is not b for a, b in zip(self._final, final, strict=False)):
+            for page in self._pages:
+                page.remove()
+            self._pages, self._final, known = [], [], 0
+        before = len(self._pages)
+        self._add(final[known:])
+        self._last.show(*([] if last is None else [self._block(last)]))
+        self._place()
+        if new := self._pages[before:]:
+            self.mount(*new, before=self._last)
 
-    async def _change(self, index: int, piece: Piece) -> None:
-        block = self._blocks[index]
-        if isinstance(block, CodeBlock) and piece.code and block.language == piece.language:
-            block.update(piece.text, closed=piece.closed)
-        elif isinstance(block, MarkdownText) and not piece.code:
-            block.update(piece.text)
-        else:
-            self._blocks[index] = self._block(piece)
-            await self.mount(self._blocks[index], before=block)
-            await block.remove()
+    def _add(self, pieces: list[Piece]) -> None:
+        """Puts pieces that are final on pages."""
+        for piece in pieces:
+            page = self._pages[-1] if self._pages else None
+            if page is None or sum(len(block.source) for block in page.blocks) > PAGE_LETTERS:
+                page = TextLines()
+                self._pages.append(page)
+            page.show(*page.blocks, self._block(piece))
+        self._final += pieces
+
+    def _place(self) -> None:
+        """Tells each page what is around it."""
+        shown = [page for page in self.pages if page.blocks]
+        for page in shown:
+            page.stand(first=page is shown[0], last=page is shown[-1])
 
     def _block(self, piece: Piece) -> Block:
+        """The block of a piece: the one that shows it now, if there is one."""
+        for block in self._last.blocks:
+            if block.shows(piece):
+                return block
         if piece.code:
             return CodeBlock(piece.text, piece.language, closed=piece.closed)
-        return PlainText(piece.text) if self.plain else MarkdownText(piece.text)
+        return PlainBlock(piece.text) if self.plain else MarkdownBlock(piece.text)

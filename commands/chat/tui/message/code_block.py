@@ -1,22 +1,18 @@
-"""`CodeBlock`: code with its language, a way to copy it, and colours once it is complete.
-
-One widget, however long the code is: every widget of a conversation costs time at each step of an answer.
-"""
+"""`CodeBlock`: code with its language, a way to copy it, and colours once it is complete."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual.content import Content
-from textual.events import Click
 from textual.highlight import highlight
-from textual.message import Message
-from textual.widget import Widget
 
 from ...text.oneline import one_line
 from ...text.sanitize import sanitize
-from .text_lines import TextLines
+from ...text.segments import Piece
+from ..panels.found import Found
+from .block import Block, Look
 
 PLAIN_WHILE_OPEN: Final = 2000
 """Letters of code that are coloured while more comes; finding the colours takes time that grows with it."""
@@ -27,7 +23,7 @@ _HEAD_STYLE: Final = "$text-muted"
 _COPY_STYLE: Final = "$text-accent"
 
 
-class CodeBlock(TextLines):
+class CodeBlock(Block):
     """Code of an answer. A line that is too long goes on below; what is copied is the code as it came.
 
     Attributes:
@@ -35,48 +31,44 @@ class CodeBlock(TextLines):
         language: As the fence says.
     """
 
-    class Copied(Message):
-        """Somebody wants the code on the clipboard."""
-
-        def __init__(self, code: str) -> None:
-            super().__init__()
-            self.code = code
+    boxed: ClassVar[bool] = True
 
     def __init__(self, source: str, language: str, *, closed: bool = True) -> None:
         super().__init__(sanitize(source))
         self.language = one_line(language)[:30]
         self._complete = closed
 
-    def update(self, source: str, *, closed: bool) -> None:
-        """More code has come."""
-        source = sanitize(source)
-        if (source, closed) != (self.source, self._complete):
-            self.source, self._complete = source, closed
-            self.lay_out_anew()
+    def shows(self, piece: Piece) -> bool:
+        """See `Block.shows`."""
+        mine = (self.source, self.language, self._complete)
+        return piece.code and mine == (sanitize(piece.text), one_line(piece.language)[:30], piece.closed)
 
-    def places(self) -> list[tuple[Widget, int]]:
-        """As of any text; its head is no place."""
-        rows = self._code_lines(self.size.width)[1]
-        return [(self, rows[line]) for line in self.found.lines(self._code)]
+    def lay_out(self, look: Look, found: Found) -> Content:
+        """See `Block.lay_out`."""
+        return Content("\n").join([_head(self.language or "text", look.width), *self._code_lines(look.width, found)[0]])
 
-    def on_click(self, event: Click) -> None:
-        """Copies the code, when the word for it is meant."""
-        offset = event.get_content_offset(self)
-        if offset is not None and offset.y == 0 and offset.x >= self.size.width - len(COPY):
-            event.stop()
-            self.post_message(self.Copied(self.source))
+    def places(self, look: Look) -> list[int]:
+        """As of any text; the head is no place."""
+        rows = self._code_lines(look.width, self._found)[1]
+        return [rows[line] for line in self._found.lines(self._code)]
 
-    def lay_out(self, width: int) -> Content:
-        """See `TextLines.lay_out`."""
-        return Content("\n").join([_head(self.language or "text", width), *self._code_lines(width)[0]])
+    def copies(self, x: int, y: int, width: int) -> bool:
+        """Whether the word that copies the code is there.
+
+        Args:
+            x: Cell.
+            y: Line.
+            width: Cells of a line.
+        """
+        return y == 0 and x >= width - len(COPY)
 
     @property
     def _code(self) -> str:
         return self.source.removesuffix("\n").expandtabs(4)
 
-    def _code_lines(self, width: int) -> tuple[list[Content], list[int]]:
-        """The code in lines of at most ``width`` cells, and the row of the widget where each of its own begins."""
-        code = self.found.mark(self._coloured())
+    def _code_lines(self, width: int, found: Found) -> tuple[list[Content], list[int]]:
+        """The code in lines of at most ``width`` cells, and the row of the block where each of its own begins."""
+        code = found.mark(self._coloured())
         lines = code.plain.split("\n")
         if max(map(cell_len, lines)) <= width:
             return [code], list(range(1, len(lines) + 1))

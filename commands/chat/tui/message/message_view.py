@@ -9,7 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message as WidgetMessage
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -130,6 +132,12 @@ class MessageView(Vertical, can_focus=True):
             yield self._widget(part)
         yield self._numbers
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Without the focus nothing but blank lines, which need not be drawn one by one (see `Answer`)."""
+        if self.has_focus:
+            return super().render_lines(crop)
+        return [Strip.blank(crop.width, self.visual_style.rich_style)] * crop.height
+
     def on_mount(self) -> None:
         """Shows what the store says."""
         self._describe()
@@ -144,7 +152,7 @@ class MessageView(Vertical, can_focus=True):
         if self._answer is None:
             self._answer = Answer()
             await self.mount(self._answer, before=self._numbers)
-        await self._answer.feed(text)
+        self._answer.feed(text)
 
     async def think(self, text: str) -> None:
         """More of the reasoning has come."""
@@ -160,7 +168,7 @@ class MessageView(Vertical, can_focus=True):
         assert self._thoughts is not None
         self._thoughts.replace(reasoning)
         if self._answer is not None:
-            await self._answer.replace(text)
+            self._answer.replace(text)
         elif text:
             await self.feed(text)
 
@@ -169,7 +177,7 @@ class MessageView(Vertical, can_focus=True):
         if self._thoughts is not None:
             self._thoughts.close(reply.reasoning_seconds, reply.usage.reasoning_tokens if reply.usage else None)
         if self._answer is not None:
-            await self._answer.close()
+            self._answer.close()
         for call in reply.tool_calls:
             await self.mount(ToolCard(call, self._marks), before=self._numbers)
 

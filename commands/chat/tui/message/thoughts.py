@@ -14,7 +14,8 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from ..look import Marks
-from .markdown_text import MarkdownText
+from .block import MarkdownBlock
+from .text_lines import TextLines
 
 Showing = Literal["shown", "folded", "hidden"]
 SHOWINGS: Final[tuple[Showing, ...]] = ("shown", "folded", "hidden")
@@ -63,7 +64,7 @@ class Thoughts(Vertical):
         self._since: float | None = None
         self._ticker: Timer | None = None
         self._line = FoldLine(classes="thoughts-line")
-        self._body = MarkdownText(source, classes="thoughts-body")
+        self._body = TextLines(MarkdownBlock(source), classes="thoughts-body")
         self.set_reactive(Thoughts.folded, showing != "shown")
         self.display = showing != "hidden"
 
@@ -110,7 +111,7 @@ class Thoughts(Vertical):
 
     def _show_body(self) -> None:
         if not self.folded:  # What nobody sees is not rendered.
-            self._body.update(self.source)
+            self._body.show(MarkdownBlock(self.source))
 
     def _label(self) -> None:
         mark = self._marks.folded if self.folded else self._marks.open

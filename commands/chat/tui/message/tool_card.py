@@ -17,6 +17,7 @@ from ...text.oneline import one_line
 from ..composer import NEW_LINE
 from ..look import Marks
 from .code_block import CodeBlock
+from .text_lines import TextLines
 
 LONG: Final = 12
 """Lines of a result that are shown at once."""
@@ -81,8 +82,7 @@ class ToolCard(Vertical):
         self._long = isinstance(part, ToolResult) and self._text.count("\n") >= LONG
         self._folded = self._long
         self._line = FoldedLine(classes="tool-fold")
-        language = "json" if isinstance(part, ToolCall) else ""
-        self._code = CodeBlock(self._shown, language)
+        self._code = TextLines(self._block())
 
     @property
     def is_call(self) -> bool:
@@ -117,8 +117,11 @@ class ToolCard(Vertical):
         """Folds a long result, or unfolds it."""
         if self._long:
             self._folded = not self._folded
-            self._code.update(self._shown, closed=True)
+            self._code.show(self._block())
             self._describe()
+
+    def _block(self) -> CodeBlock:
+        return CodeBlock(self._shown, "json" if self.is_call else "")
 
     async def ask(self) -> None:
         """Asks for the result of the call."""

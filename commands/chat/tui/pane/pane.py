@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Final
 
@@ -30,6 +29,7 @@ from .crash_log import hint_of
 from .end_pill import EndPill
 from .error_card import ErrorCard
 from .extras import show_extras
+from .pace import INTERVAL, Pace
 from .pane_base import PaneBase
 from .scores import ALTERNATIVES, Scores
 from .status_line import StatusLine, numbers_of, stored_numbers
@@ -38,14 +38,6 @@ from .token_panel import TokenPanel
 from .tokens import show_token, turn_off_if_refused
 from .tool_results import answer_call, ask_for_results
 from .transcript import Transcript
-
-DRAIN_SECONDS: Final = 1 / 20
-"""What has come is shown this often: a terminal shows no more, and each time costs a layout."""
-
-REST: Final = 2
-"""After showing something that took long, the screen rests this many times as long: keys come first."""
-
-LONGEST_REST: Final = 0.5
 
 LEAVE_SECONDS: Final = 3.0
 """How long the end waits for an answer to be kept."""
@@ -101,7 +93,7 @@ class ChatPane(PaneBase):
         self._again: Callable[[Session], Events] | None = None
         self._waiting: Parts | None = None  # A question from before there was a server.
         self._timer: Timer | None = None
-        self._rest_until = 0.0
+        self.pace = Pace()
         self._begun = asyncio.Event()  # What is stored is shown: nothing may be asked before.
 
     def compose(self) -> ComposeResult:
@@ -114,7 +106,7 @@ class ChatPane(PaneBase):
     def on_mount(self) -> None:
         """Shows what is stored."""
         self._pill.display = False
-        self._timer = self.set_interval(DRAIN_SECONDS, self._drain, pause=True)
+        self._timer = self.set_interval(INTERVAL, self._drain, pause=True)
         # Later: mounting messages from here would wait for the screen, which waits for this.
         self.call_later(self._begin)
 
@@ -309,8 +301,7 @@ class ChatPane(PaneBase):
     async def _drain(self) -> None:
         """Shows what has come since the last time."""
         stream, live = self._stream, self._live
-        now = time.monotonic()
-        if stream is None or live is None or now < self._rest_until:
+        if stream is None or live is None or not self.pace.begin():
             return
         ended: Ended | None = None
         for event in stream.take():
@@ -329,13 +320,7 @@ class ChatPane(PaneBase):
             await self._finish(live, ended.error)
             return
         self._show_speed()
-        # Mostly the layout and the drawing take the time, which come after this.
-        self._rest_until = now + LONGEST_REST
-        self.call_after_refresh(self._rest, now)
-
-    def _rest(self, since: float) -> None:
-        now = time.monotonic()
-        self._rest_until = now + min(LONGEST_REST, REST * (now - since))
+        self.call_after_refresh(self.pace.done)
 
     def _show_speed(self) -> None:
         reply = self.session.reply if self.session else None

@@ -22,6 +22,8 @@ _WAIT_SECONDS: Final = 0.01
 class Transcript(VerticalScroll, can_focus=False):
     """Scrolls over messages and stays at the end while nobody scrolls away."""
 
+    BLANK = True  # See `Answer`.
+
     class Moved(WidgetMessage):
         """The end came into sight, or left it."""
 

@@ -13,10 +13,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ...text.oneline import one_line
-from ..message.markdown_text import MarkdownText
+from ..message.text_lines import TextLines
 from .columns_text import ColumnsText
 
-Body = Content | MarkdownText | ColumnsText
+Body = Content | TextLines | ColumnsText
 """Content must be clean; the widgets clean their text themselves."""
 
 
@@ -52,7 +52,7 @@ class TextScreen(ModalScreen[None]):
     def plain(self) -> str:
         """The text without colours."""
         body = self._body
-        return body.source if isinstance(body, MarkdownText) else body.plain
+        return body.source if isinstance(body, TextLines) else body.plain
 
     def on_mount(self) -> None:
         """Keys scroll at once."""

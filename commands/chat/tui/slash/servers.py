@@ -20,7 +20,8 @@ from ...session.session import Session
 from ...text.oneline import one_line
 from ..copying import copy_text
 from ..desk import Desk
-from ..message.plain_text import PlainText
+from ..message.block import PlainBlock
+from ..message.text_lines import TextLines
 from ..notices import tell
 from ..panels.columns_text import ColumnsText, Rows
 from ..panels.server_screen import ServerScreen
@@ -120,7 +121,7 @@ async def _prompt(screen: Desk, text: str) -> None:
             "this server does not show the prompt that it makes of the messages",
             hint="sgl serve, SGLang and vLLM do, by /tokenize and /detokenize",
         )
-    body = PlainText(prompt)
+    body = TextLines(PlainBlock(prompt))
     screen.app.push_screen(TextScreen("What the model reads", body, lambda copied: copy_text(screen, copied)))
 
 

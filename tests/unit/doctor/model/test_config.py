@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ def test_a_config_that_can_be_served(tmp_path: Path) -> None:
     )
 
 
+def test_a_mixture_of_experts_says_how_many_parameters_compute_a_token(tmp_path: Path) -> None:
+    experts = {"num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+    folder = make_folder(tmp_path, {"architectures": ["Qwen3MoeForCausalLM"], **experts})
+    detail = findings(folder)["config values"].detail
+    assert re.match(r"[0-9.]+ k parameters, [0-9.]+ k active, 1 layer, ", detail)
+
+
 @pytest.mark.parametrize("text", ["{", "[1]", '{"vocab_size": NaN}'])
 def test_a_config_that_cannot_be_read(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.json").write_text(text)
@@ -45,8 +53,8 @@ def test_no_config(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("architecture", "nearest"),
     [
-        ("MixtralForCausalLM", "MistralForCausalLM"),
-        ("Qwen3MoeForCausalLM", "Qwen3ForCausalLM"),
+        ("Ministral3ForCausalLM", "MistralForCausalLM"),
+        ("Olmo3ForCausalLM", "Olmo2ForCausalLM"),
         ("Llama4ForConditionalGeneration", "LlamaForCausalLM"),
     ],
 )
@@ -85,12 +93,12 @@ def test_code_of_another_architecture_is_never_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("quantisation", "said"),
     [
-        ({"quant_method": "fp8"}, "quantised with fp8, which"),
-        ({"quant_method": "gptq", "bits": 4}, "quantised with gptq, 4 bits, which"),
-        ({}, "an unnamed method"),
+        ({"quant_method": "bitsandbytes"}, "config.json: quantization_config: 'quant_method': \"bitsandbytes\" is not"),
+        ({"quant_method": "gptq", "bits": 3, "group_size": 128}, "'bits': 3 is not implemented; known: 4, 8"),
+        ({}, "'quant_method': null is not implemented; known: gptq, awq, fp8,"),
     ],
 )
-def test_quantised_weights(tmp_path: Path, quantisation: dict[str, Any], said: str) -> None:
+def test_weights_quantised_as_nobody_here_reads_them(tmp_path: Path, quantisation: dict[str, Any], said: str) -> None:
     report = read_config(make_folder(tmp_path, {"quantization_config": quantisation}), "MODEL")
     (error,) = [finding for finding in report.findings if finding.status == "error"]
     assert error.code == "SGL606"
@@ -100,12 +108,35 @@ def test_quantised_weights(tmp_path: Path, quantisation: dict[str, Any], said: s
 
 
 @pytest.mark.parametrize(
+    ("quantisation", "said"),
+    [
+        (
+            {"quant_method": "fp8", "activation_scheme": "dynamic"},
+            "fp8, 8 bits, a scale per tensor, which this version reads; activations stay as they are",
+        ),
+        (
+            {"quant_method": "gptq", "bits": 4, "group_size": -1, "desc_act": True},
+            "gptq, 4 bits, a scale per output, in order of activation, which this version reads",
+        ),
+    ],
+)
+def test_quantised_weights(tmp_path: Path, quantisation: dict[str, Any], said: str) -> None:
+    report = read_config(make_folder(tmp_path, {"quantization_config": quantisation}), "MODEL")
+    (finding,) = [finding for finding in report.findings if finding.code == "SGL606"]
+    assert finding.status == "ok"
+    assert finding.detail.startswith(said)
+    assert report.served
+    assert report.model is not None
+    assert report.model.quantization is not None
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"hidden_act": "gelu"}, "'hidden_act': \"gelu\" is not implemented"),
+        ({"hidden_act": "relu2"}, "'hidden_act': \"relu2\" is not implemented"),
         ({"vocab_size": None}, "config.json lacks 'vocab_size'"),
         ({"num_key_value_heads": 3}, "no multiple"),
-        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "yarn"),
+        ({"rope_scaling": {"rope_type": "proportional"}}, "proportional"),
     ],
 )
 def test_a_value_that_is_not_implemented(tmp_path: Path, change: dict[str, Any], said: str) -> None:

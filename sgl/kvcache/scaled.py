@@ -1,0 +1,93 @@
+"""`ScaledPool`: keys and values of all pages in 8 bits, with a multiplier for each token's head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sgl.kvcache.codec import Codec
+
+
+class Codes:
+    """One side (K or V) of one layer: int8 codes [slots, heads, head_dim], float32 multipliers [slots, heads]."""
+
+    def __init__(self, shape: tuple[int, int, int], padding: int, device: torch.device) -> None:
+        self._codes = torch.empty(shape, dtype=torch.int8, device=device)
+        self._multipliers = torch.empty(shape[:2], dtype=torch.float32, device=device)
+        self._codes[:padding].zero_()
+        self._multipliers[:padding].zero_()
+
+    def write(self, slots: Tensor, heads: Tensor, codec: Codec) -> None:
+        """Encodes [tokens, heads, head_dim] into ``slots``."""
+        codes, multipliers = codec.encode(heads)
+        self._codes.index_copy_(0, slots, codes)
+        self._multipliers.index_copy_(0, slots, multipliers)
+
+    def run(self, start: int, count: int, codec: Codec) -> Tensor:
+        """Decodes the slots from ``start`` on: float32 [count, heads, head_dim]."""
+        return codec.decode(self._codes[start : start + count], self._multipliers[start : start + count])
+
+    def gather(self, slots: Tensor, codec: Codec) -> Tensor:
+        """Decodes any slots."""
+        _, heads, width = self._codes.shape
+        codes = self._codes.view(-1, heads * width).index_select(0, slots).view(-1, heads, width)
+        return codec.decode(codes, self._multipliers.index_select(0, slots))
+
+    @property
+    def bytes_total(self) -> int:
+        """Codes and multipliers."""
+        return self._codes.nbytes + self._multipliers.nbytes
+
+
+class ScaledPool:
+    """`sgl.kvcache.pool.Pool` in 8 bits (`sgl.kvcache.codec`), read in float32.
+
+    A reader bounds what it asks for at once: every read is a copy four times as large as what is kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_layers: int,
+        num_pages: int,
+        page_size: int,
+        num_kv_heads: int,
+        head_dim: int,
+        codec: Codec,
+        device: torch.device,
+    ) -> None:
+        self.num_kv_heads = num_kv_heads
+        self.head_dim = head_dim
+        self._codec = codec
+        shape = ((num_pages + 1) * page_size, num_kv_heads, head_dim)
+        self._keys = [Codes(shape, page_size, device) for _ in range(num_layers)]
+        self._values = [Codes(shape, page_size, device) for _ in range(num_layers)]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type in which K and V are read."""
+        return torch.float32
+
+    @property
+    def exact(self) -> bool:
+        """False: what was written is read rounded."""
+        return False
+
+    @property
+    def bytes_total(self) -> int:
+        """Bytes of all layers, multipliers and the padding page included."""
+        return sum(side.bytes_total for side in (*self._keys, *self._values))
+
+    def store(self, layer: int, slots: Tensor, key: Tensor, value: Tensor) -> None:
+        """See `sgl.kvcache.pool.Pool.store`."""
+        self._keys[layer].write(slots, key, self._codec)
+        self._values[layer].write(slots, value, self._codec)
+
+    def view(self, layer: int, start: int, count: int) -> tuple[Tensor, Tensor]:
+        """See `sgl.kvcache.pool.Pool.view`; a copy."""
+        key, value = (side[layer].run(start, count, self._codec) for side in (self._keys, self._values))
+        return key.transpose(0, 1).unsqueeze(0), value.transpose(0, 1).unsqueeze(0)
+
+    def gather(self, layer: int, slots: Tensor) -> tuple[Tensor, Tensor]:
+        """See `sgl.kvcache.pool.Pool.gather`."""
+        return self._keys[layer].gather(slots, self._codec), self._values[layer].gather(slots, self._codec)

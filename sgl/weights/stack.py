@@ -1,0 +1,115 @@
+"""Projections of all experts in one checkpoint tensor: the slots, and one product for each expert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from sgl.config.layout.weight import ExpertStack
+from sgl.kernels.matmul import Matmul, choose_matmul
+from sgl.weights.mxfp4 import BLOCK, BLOCK_BYTES, expand
+from sgl.weights.slot import Placement, Slot, size_of
+
+
+class StoredStack(Protocol):
+    """`sgl.weights.stored.Stored` of a whole `ExpertStack`; `products` is called once, when all slots are full."""
+
+    def slots(self) -> Iterator[Slot]:
+        """Every checkpoint tensor that it needs, with full names."""
+        ...
+
+    def products(self, deterministic: bool) -> list[Matmul]:
+        """Of each expert: [rows, inputs] -> [rows, outputs]."""
+        ...
+
+    def weight_bytes(self) -> int:
+        """Bytes that the products hold, packing aside; known from the start."""
+        ...
+
+
+def store_stack(stack: ExpertStack, place: Placement) -> StoredStack:
+    """Room for a stack, by what the checkpoint has of it."""
+    return PackedStack(stack, place) if stack.mxfp4 else PlainStack(stack, place)
+
+
+class PlainStack:
+    """[count, inputs, outputs] in a floating-point type."""
+
+    def __init__(self, stack: ExpertStack, place: Placement) -> None:
+        self._name = stack.name
+        self._weight: Tensor | None = place.empty(stack.count, stack.inputs, stack.outputs)
+        self._bias = place.empty(stack.count, stack.outputs) if stack.bias else None
+        self._bytes = size_of(self._weight, self._bias)
+
+    def slots(self) -> Iterator[Slot]:
+        """The tensor and its bias."""
+        assert self._weight is not None, "slots are filled before the weight is taken"
+        yield Slot(self._name, self._weight)
+        yield from _bias_slot(self._name, self._bias)
+
+    def products(self, deterministic: bool) -> list[Matmul]:
+        """Prepacked where that is faster, one expert after the other."""
+        assert self._weight is not None, "taken once"
+        weight, self._weight = self._weight, None
+        biases = _each(self._bias, len(weight))
+        return [
+            choose_matmul(each.T, bias, deterministic=deterministic)
+            for each, bias in zip(weight.unbind(), biases, strict=True)
+        ]
+
+    def weight_bytes(self) -> int:
+        """Bytes of weights and biases."""
+        return self._bytes
+
+
+class PackedStack:
+    """MXFP4 (`sgl.weights.mxfp4`), expanded one expert after the other; the blocks go with the call.
+
+    Blocks lie as [count, outputs, inputs / 32, 16]: unlike the plain tensor's, an output's weights are neighbours.
+    """
+
+    def __init__(self, stack: ExpertStack, place: Placement) -> None:
+        self._name = stack.name
+        self._dtype = place.dtype
+        groups = stack.inputs // BLOCK
+        shape = (stack.count, stack.outputs, groups)
+        self._packed: tuple[Tensor, Tensor] | None = (
+            torch.empty((*shape, BLOCK_BYTES), dtype=torch.uint8, device=place.device),
+            torch.empty(shape, dtype=torch.uint8, device=place.device),
+        )
+        self._bias = place.empty(stack.count, stack.outputs) if stack.bias else None
+        self._bytes = stack.elements * place.dtype.itemsize
+
+    def slots(self) -> Iterator[Slot]:
+        """Blocks, scales and the bias."""
+        assert self._packed is not None, "slots are filled before the weight is taken"
+        blocks, scales = self._packed
+        yield Slot(f"{self._name}_blocks", blocks)
+        yield Slot(f"{self._name}_scales", scales)
+        yield from _bias_slot(self._name, self._bias)
+
+    def products(self, deterministic: bool) -> list[Matmul]:
+        """Of the expanded weights."""
+        assert self._packed is not None, "taken once"
+        (blocks, scales), self._packed = self._packed, None
+        biases = _each(self._bias, len(blocks))
+        return [
+            choose_matmul(expand(block, scale, self._dtype), bias, deterministic=deterministic)
+            for block, scale, bias in zip(blocks.unbind(), scales.unbind(), biases, strict=True)
+        ]
+
+    def weight_bytes(self) -> int:
+        """Bytes of expanded weights and biases."""
+        return self._bytes
+
+
+def _bias_slot(name: str, bias: Tensor | None) -> Iterator[Slot]:
+    if bias is not None:
+        yield Slot(f"{name}_bias", bias)
+
+
+def _each(bias: Tensor | None, count: int) -> list[Tensor | None]:
+    return [None] * count if bias is None else list(bias.unbind())
