@@ -40,6 +40,8 @@ class Nonlinear:
     """
 
     def __init__(self, activation: Activation, *, gated: bool) -> None:
+        self._activation: Activation = activation
+        self._gated = gated
         self._apply = nonlinearity(activation, gated=gated)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -52,39 +54,23 @@ class Nonlinear:
 
     def finish(self, deterministic: bool) -> None:
         """Sees to it that a row has the same bits in every batch, if asked to."""
-        if deterministic:
-            self._apply = in_like_calls(self._apply)
+        self._apply = nonlinearity(self._activation, gated=self._gated, deterministic=deterministic)
 
     def weight_bytes(self) -> int:
         """None."""
         return 0
 
 
-def in_like_calls(apply: Nonlinearity) -> Nonlinearity:
-    """``apply``, rows of whose results have the same bits whatever rows come with them.
-
-    torch computes whole vectors with one approximation of exp, tanh and erf, and the elements that are left at the end
-    of a tensor, or of a thread's share of it, with another one. So a call never has enough elements to be shared out,
-    and where a row is no whole number of vectors it comes alone.
-    """
-
-    def alike(x: Tensor) -> Tensor:
-        whole = x.shape[-1] % (2 * VECTORS) == 0
-        count = max(1, SHARED_FROM // x.shape[-1]) if whole else 1
-        return apply(x) if len(x) <= count else torch.cat([apply(part) for part in x.split(count)])
-
-    return alike
-
-
-def nonlinearity(activation: Activation, *, gated: bool) -> Nonlinearity:
+def nonlinearity(activation: Activation, *, gated: bool, deterministic: bool = False) -> Nonlinearity:
     """What stands between the two projections.
 
     Args:
         gated: The first half of the width, activated, multiplies the second; ``clamped_silu`` is always gated.
+        deterministic: A row has the same bits in every batch.
     """
     if activation == "clamped_silu":
-        return clamped_swiglu
-    plain = _PLAIN[activation]
+        return partial(clamped_swiglu, sigmoid=in_like_calls(torch.sigmoid)) if deterministic else clamped_swiglu
+    plain = in_like_calls(_PLAIN[activation]) if deterministic else _PLAIN[activation]
     if not gated:
         return plain
 
@@ -95,9 +81,26 @@ def nonlinearity(activation: Activation, *, gated: bool) -> Nonlinearity:
     return apply
 
 
-def clamped_swiglu(x: Tensor) -> Tensor:
+def clamped_swiglu(x: Tensor, sigmoid: Nonlinearity = torch.sigmoid) -> Tensor:
     """GPT-OSS's: gate and linear part alternate, both are clamped, and the linear part gets 1 more."""
     gate, linear = x[..., 0::2], x[..., 1::2]
     gate = gate.clamp(max=CLAMP_LIMIT)
     linear = linear.clamp(-CLAMP_LIMIT, CLAMP_LIMIT)
-    return gate * torch.sigmoid(CLAMP_SLOPE * gate) * (linear + 1)
+    return gate * sigmoid(CLAMP_SLOPE * gate) * (linear + 1)
+
+
+def in_like_calls(apply: Nonlinearity) -> Nonlinearity:
+    """``apply``, an elementwise function, with the same bits for a row whatever rows come with it.
+
+    torch computes whole vectors with one approximation of exp, tanh and erf, and the elements that are left at the end
+    of a tensor, or of a thread's share of it, with another one. So no call has enough elements to be shared out, rows
+    that are no whole number of vectors come alone, and all lie side by side (others take other ways).
+    """
+
+    def alike(x: Tensor) -> Tensor:
+        width = x.shape[-1]
+        count = max(1, (SHARED_FROM - 1) // width) if width % VECTORS == 0 else 1
+        parts = [apply(part) for part in torch.split(x.contiguous(), count)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    return alike

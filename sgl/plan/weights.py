@@ -155,9 +155,7 @@ def _matrices(weight: Matrix, quantization: Quantization | None) -> Iterator[Par
             yield Parameter(f"{name}.bias", (outputs,), split, optional=True, held=NOTHING)
 
 
-def _held(
-    weight: Matrix, name: str, outputs: int, units: int, quantization: Quantization | None
-) -> Parameter | None:
+def _held(weight: Matrix, name: str, outputs: int, units: int, quantization: Quantization | None) -> Parameter | None:
     """What a product holds of a quantised part of it; None where that is the checkpoint's tensor."""
     if quantization is None or not is_quantised(weight, name, quantization):
         return None
