@@ -102,7 +102,7 @@ def quantize_rows(x: Tensor) -> tuple[Tensor, Tensor]:
 
 @cache
 def multiplies_exactly() -> bool:
-    """Whether this CPU's products of bytes are exact and fast: it has the instructions, and the largest ones come out."""
+    """Whether this CPU's products of bytes are fast, having the instructions, and exact, tried on the largest ones."""
     if not (torch._C._has_mkldnn and torch.cpu._is_vnni_supported()):
         return False
     rows, inputs = _PROBE

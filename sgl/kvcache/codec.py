@@ -23,7 +23,7 @@ The last rows are like keys of trained models, the first ones like values, so ne
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -36,17 +36,25 @@ FP16_PER_FP8: Final = 256.0
 """E4M3's bits, moved into float16's places, mean this much less: the exponents' biases are 7 and 15."""
 
 
+class Decode(Protocol):
+    """From codes to numbers."""
+
+    def __call__(self, codes: Tensor, multipliers: Tensor, out: Tensor | None = None) -> Tensor:
+        """int8 codes [..., head_dim] and multipliers [...] -> float32 [..., head_dim], written to ``out``, if given."""
+        ...
+
+
 class Codec(NamedTuple):
     """A kind of codes.
 
     Attributes:
         encode: float [..., head_dim] -> int8 codes [..., head_dim] and float32 multipliers [...]. What is not finite
             stays so: its multiplier is not finite.
-        decode: int8 codes and multipliers -> float32 [..., head_dim].
+        decode: The way back.
     """
 
     encode: Callable[[Tensor], tuple[Tensor, Tensor]]
-    decode: Callable[[Tensor, Tensor], Tensor]
+    decode: Decode
 
 
 def encode_int8(heads: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,9 +63,9 @@ def encode_int8(heads: Tensor) -> tuple[Tensor, Tensor]:
     return units.round_().to(torch.int8), scales
 
 
-def decode_int8(codes: Tensor, multipliers: Tensor) -> Tensor:
-    """See `Codec`."""
-    return codes.float().mul_(multipliers.unsqueeze(-1))
+def decode_int8(codes: Tensor, multipliers: Tensor, out: Tensor | None = None) -> Tensor:
+    """See `Decode`."""
+    return _written(codes, out).mul_(multipliers.unsqueeze(-1))
 
 
 def encode_fp8(heads: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,14 +75,18 @@ def encode_fp8(heads: Tensor) -> tuple[Tensor, Tensor]:
     return codes.view(torch.int8), scales.mul_(FP16_PER_FP8)
 
 
-def decode_fp8(codes: Tensor, multipliers: Tensor) -> Tensor:
-    """See `Codec`. Moves bits, which is 7 times as fast as torch's conversion of float8 on a CPU.
+def decode_fp8(codes: Tensor, multipliers: Tensor, out: Tensor | None = None) -> Tensor:
+    """See `Decode`. Moves bits, which is 7 times as fast as torch's conversion of float8 on a CPU.
 
     s eeee mmm becomes s 0 eeee mmm 0000000: the product with 128 moves all of it, and doubles the sign, of which the
     mask takes one.
     """
     bits = codes.to(torch.int16).mul_(128).bitwise_and_(-0x4001)
-    return bits.view(torch.float16).float().mul_(multipliers.unsqueeze(-1))
+    return _written(bits.view(torch.float16), out).mul_(multipliers.unsqueeze(-1))
+
+
+def _written(numbers: Tensor, out: Tensor | None) -> Tensor:
+    return numbers.float() if out is None else out.copy_(numbers)
 
 
 def _scaled(heads: Tensor, largest: float) -> tuple[Tensor, Tensor]:

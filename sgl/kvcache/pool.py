@@ -51,7 +51,10 @@ class Pool(Protocol):
         ...
 
     def view(self, layer: int, start: int, count: int) -> tuple[Tensor, Tensor]:
-        """K and V of the slots from ``start`` on: [1, num_kv_heads, count, head_dim] each."""
+        """K and V of the slots from ``start`` on: [1, num_kv_heads, count, head_dim] each.
+
+        What is no view is overwritten by the next call.
+        """
         ...
 
     def gather(self, layer: int, slots: Tensor) -> tuple[Tensor, Tensor]:

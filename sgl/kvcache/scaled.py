@@ -23,9 +23,9 @@ class Codes:
         self._codes.index_copy_(0, slots, codes)
         self._multipliers.index_copy_(0, slots, multipliers)
 
-    def run(self, start: int, count: int, codec: Codec) -> Tensor:
-        """Decodes the slots from ``start`` on: float32 [count, heads, head_dim]."""
-        return codec.decode(self._codes[start : start + count], self._multipliers[start : start + count])
+    def run(self, start: int, count: int, codec: Codec, out: Tensor | None = None) -> Tensor:
+        """Decodes the slots from ``start`` on: float32 [count, heads, head_dim], written to ``out``, if given."""
+        return codec.decode(self._codes[start : start + count], self._multipliers[start : start + count], out)
 
     def gather(self, slots: Tensor, codec: Codec) -> Tensor:
         """Decodes any slots."""
@@ -62,6 +62,7 @@ class ScaledPool:
         shape = ((num_pages + 1) * page_size, num_kv_heads, head_dim)
         self._keys = [Codes(shape, page_size, device) for _ in range(num_layers)]
         self._values = [Codes(shape, page_size, device) for _ in range(num_layers)]
+        self._scratch = torch.empty(0)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -84,8 +85,15 @@ class ScaledPool:
         self._values[layer].write(slots, value, self._codec)
 
     def view(self, layer: int, start: int, count: int) -> tuple[Tensor, Tensor]:
-        """See `sgl.kvcache.pool.Pool.view`; a copy."""
-        key, value = (side[layer].run(start, count, self._codec) for side in (self._keys, self._values))
+        """See `sgl.kvcache.pool.Pool.view`; a copy, which holds until the next call."""
+        shape = (count, self.num_kv_heads, self.head_dim)
+        wanted = 2 * count * self.num_kv_heads * self.head_dim
+        if self._scratch.numel() < wanted:
+            # Kept: memory that is fresh at every call costs more in page faults than all of the conversion.
+            self._scratch = torch.empty(wanted)
+        key, value = self._scratch[:wanted].view(2, *shape)
+        self._keys[layer].run(start, count, self._codec, key)
+        self._values[layer].run(start, count, self._codec, value)
         return key.transpose(0, 1).unsqueeze(0), value.transpose(0, 1).unsqueeze(0)
 
     def gather(self, layer: int, slots: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,8 +19,8 @@ CLAMP_SLOPE: Final = 1.702
 
 VECTORS: Final = 64
 """Elements that torch's loops take at a time: two vectors of 512 bits of bfloat16, or four of float32."""
-SHARED_FROM: Final = 32768
-"""Elements from which threads share a tensor (``at::internal::GRAIN_SIZE``)."""
+ALONE_UP_TO: Final = 16384
+"""Elements of a tensor that threads never share (``GELU_MIN_ELEMENTS_FOR_MULTI_THREADING``, the smallest bound)."""
 
 Nonlinearity = Callable[[Tensor], Tensor]
 """[tokens, width] -> [tokens, inner]"""
@@ -99,7 +99,7 @@ def in_like_calls(apply: Nonlinearity) -> Nonlinearity:
 
     def alike(x: Tensor) -> Tensor:
         width = x.shape[-1]
-        count = max(1, (SHARED_FROM - 1) // width) if width % VECTORS == 0 else 1
+        count = max(1, ALONE_UP_TO // width) if width % VECTORS == 0 else 1
         parts = [apply(part) for part in torch.split(x.contiguous(), count)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 

@@ -12,6 +12,9 @@ from sgl.weights.slot import Slot
 STANDARD_DEVIATION: Final = 0.02
 """transformers' default ``initializer_range``: activations stay finite through any depth."""
 
+MXFP4_SCALE: Final = 120
+"""2 ** -7: weights of MXFP4 with evenly drawn codes come to a standard deviation of 0.023."""
+
 
 def fill_randomly(slots: Iterable[Slot], seed: int) -> None:
     """Draws matrices from N(0, 0.02) and codes evenly, sets norm scales to 1 and biases to 0.
@@ -22,6 +25,9 @@ def fill_randomly(slots: Iterable[Slot], seed: int) -> None:
     for index, slot in enumerate(slots):
         if slot.optional or slot.target.dtype == torch.int64:
             # Shapes and groups, which are as they must be from the start.
+            continue
+        if slot.name.endswith("_scales") and slot.target.dtype == torch.uint8:
+            slot.target.fill_(MXFP4_SCALE)
             continue
         if slot.target.dim() == 1:
             slot.target.fill_(0.0 if slot.name.endswith(".bias") else 1.0)

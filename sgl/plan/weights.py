@@ -78,7 +78,7 @@ class Parameter:
         if self.holding is not None:
             outputs, inputs = self.shape
             whole = self.holding.reported(outputs, inputs, element_bytes)
-            return whole if self.split is None else whole // self.split.units * self.split.units_of(tp)
+            return whole if self.split is None else whole * self.split.units_of(tp) // self.split.units
         return self.elements_of(tp) * (FLOAT32_BYTES if self.wide else element_bytes)
 
     def elements_of(self, tp: int) -> int:

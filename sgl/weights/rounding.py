@@ -39,7 +39,7 @@ def round_to_int4(weight: Tensor, group: int) -> tuple[Tensor, Tensor, Tensor]:
     codes = torch.empty(weight.shape, dtype=torch.uint8)
     scale, zero = torch.empty(2, outputs, inputs // group).unbind()
     for rows in chunks(weight):
-        wide = weight[rows].float().unflatten(1, (-1, group))
+        wide = weight[rows].float().view(-1, inputs // group, group)
         low, high = wide.aminmax(dim=-1)
         low.clamp_max_(0)
         steps = high.clamp_min_(0).sub_(low).clamp_min_(SMALLEST_SCALE).div_(INT4_MAX)

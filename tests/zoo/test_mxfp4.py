@@ -134,3 +134,10 @@ def test_scales_that_are_missing_are_named(packed: tuple[Path, PreTrainedModel],
     (tmp_path / "config.json").write_text((folder / "config.json").read_text())
     with pytest.raises(CheckpointError, match=f"lacks '{name}'"):
         LocalEngine.load(tmp_path)
+
+
+def test_random_weights_are_of_an_ordinary_size(packed: tuple[Path, PreTrainedModel], tmp_path: Path) -> None:
+    folder, _ = packed
+    (tmp_path / "config.json").write_text((folder / "config.json").read_text())
+    engine = LocalEngine.load(tmp_path, load_format="dummy")
+    assert len(engine.ask([5, 6, 7], max_new_tokens=8, ignore_eos=True).tokens) == 8

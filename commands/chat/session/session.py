@@ -14,6 +14,7 @@ from ..client.events import Event
 from ..client.failures import Refused
 from ..client.stop import Stop
 from ..store.chat_store import ChatStore
+from ..store.drafts import Draft
 from ..store.messages import Message
 from ..store.parts import Part, Text, ToolCall, ToolResult
 from ..store.threads import Thread
@@ -65,11 +66,18 @@ class Session:
     reply: Reply | None = None
     message: Message | None = None
     _stop: Stop = field(default_factory=Stop, init=False, repr=False)
+    _draft: Draft | None = field(default=None, init=False, repr=False)
 
     @property
     def thread(self) -> Thread:
         """The conversation as it is now."""
         return self.store.threads.get(self.thread_id)
+
+    @property
+    def events_kept(self) -> int | None:
+        """How many events of the answer that comes are on disk; None when none comes, or the disk fails."""
+        draft = self._draft
+        return None if draft is None or draft.problem is not None else draft.on_disk
 
     def stop(self) -> None:
         """Ends the answer that was last asked for, from any thread: its events just end, and what had come is kept.
@@ -235,7 +243,7 @@ class Session:
         request = self._request(parent_hash) if going_on is None else {**self._request(going_on.hash), **_GOING_ON}
         url, before = self.client.endpoint.url, () if going_on is None else going_on.parts
         draft = self.store.drafts.begin(self.thread_id, parent_hash, url=url, model=self.model, params=self.options)
-        self.message = None
+        self.message, self._draft = None, draft
         reply = self.reply = Reply(self.model, self.clock, before=before)
         ending, problem = CANCELLED, ""
         try:
@@ -250,4 +258,5 @@ class Session:
             raise
         finally:
             reply.finish_reason = ending
+            self._draft = None
             self.message = draft.finish(ending, parts=reply.parts, figures=reply.figures, error=problem)

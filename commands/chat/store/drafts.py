@@ -1,4 +1,4 @@
-"""Replies while they stream: kept on disk at least every second, so that a kill loses nothing that was read.
+"""Replies while they stream: kept on disk as they come, so that a kill loses nothing that was read.
 
 A message is named by its content, so a text that grows cannot be one. It lives in a row of ``draft`` instead, and
 becomes a message in the transaction that deletes the row. The row of a process that died becomes a message that
@@ -22,8 +22,11 @@ from .owner import Owner
 from .parts import Part, Parts, Text, part_from_json, part_to_json, storable, storable_part
 from .turns import Figures, Turns
 
-INTERVAL_SECONDS: Final = 0.5
-"""Time between two saves; half of what is promised, so that a slow disk does not break the promise."""
+INTERVAL_SECONDS: Final = 0.05
+"""Time between two saves: that of two frames of a screen, which shows what is on disk (`Draft.on_disk`)."""
+
+REST: Final = 20
+"""After a save that took long, the next one waits this many times as long: a large text does not keep a disk busy."""
 
 INTERRUPTED: Final = "interrupted"
 
@@ -34,6 +37,7 @@ class Draft:
     Attributes:
         id: A ULID; the nonce of the message that it becomes.
         problem: Why the last save failed; None when it did not. Streaming goes on.
+        on_disk: How many calls of `update` are on disk.
     """
 
     def __init__(
@@ -58,7 +62,10 @@ class Draft:
         self._drafts = drafts
         self._parts = parts
         self._saved = parts
-        self._ended = threading.Event()
+        self._updates = 0
+        self.on_disk = 0
+        self._news = threading.Event()
+        self._ended = False
         self._saver = threading.Thread(target=self._save_regularly, name=f"draft {self.id}", daemon=True)
 
     @property
@@ -67,8 +74,10 @@ class Draft:
         return self._parts
 
     def update(self, parts: Sequence[Part]) -> None:
-        """Says what the reply is now, all of it. Never waits: another thread writes it within a second."""
+        """Says what the reply is now, all of it. Never waits: another thread writes it."""
         self._parts = tuple(parts)
+        self._updates += 1
+        self._news.set()
 
     def save(self) -> None:
         """Writes what is not written yet, at once.
@@ -76,10 +85,11 @@ class Draft:
         Raises:
             StoreError: The file cannot be written.
         """
-        parts = self._parts
+        updates, parts = self._updates, self._parts  # In this order: the parts are those of the count, or newer.
         if parts is not self._saved:
             self._drafts.write(self.id, parts)
             self._saved = parts
+        self.on_disk = updates
 
     def finish(
         self,
@@ -121,15 +131,19 @@ class Draft:
 
     def abandon(self) -> None:
         """Stops saving; what is on disk stays."""
-        self._ended.set()  # Not joined: its last save, if any, finds no row, and may wait for our transaction.
+        self._ended = True  # Not joined: its last save, if any, finds no row, and may wait for our transaction.
+        self._news.set()
 
     def _save_regularly(self) -> None:
-        while not self._ended.wait(INTERVAL_SECONDS):
+        while self._news.wait() and not self._ended:
+            self._news.clear()
+            began = time.monotonic()
             try:
                 self.save()
                 self.problem = None
             except SglError as error:
                 self.problem = error
+            time.sleep(max(INTERVAL_SECONDS, REST * (time.monotonic() - began)))
 
 
 class Drafts:

@@ -13,6 +13,7 @@ _TEXTS: Final = {
     "--tp": "1",
     "--device": "cpu",
     "--kv-cache-dtype": "int8",
+    "--quantization": "int4",
     "--dtype": "fp32",
     "--load-format": "dummy",
     "--speculative-algorithm": "ngram",

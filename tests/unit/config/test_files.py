@@ -121,8 +121,13 @@ KEYS = [
     ("'a\\u0007b' = 1", None, None),
     ("parallel = 2", "unknown key parallel in f.toml", "the nearest key here is max-running-requests"),
     (
-        "quantization = 'fp8'",
-        "quantization in f.toml is not in this version: weights are served as they are stored",
+        "quantization = 'int3'",
+        "quantization in f.toml expects one of auto, int8, int4, fp8, gptq, awq, compressed-tensors, mxfp4, got 'int3'",
+        None,
+    ),
+    (
+        "load-in-4bit = true",
+        "load-in-4bit in f.toml is not in this version: --quantization int8, int4 or fp8 makes weights smaller",
         None,
     ),
     ("ngl = 99", "ngl in f.toml is not in this version: it computes on the CPU", None),

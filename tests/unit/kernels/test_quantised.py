@@ -32,8 +32,8 @@ from sgl.kernels.int8_group import (
 
 ROWS = (1, 3, 16, EXPAND_FROM_ROWS, 200)
 DTYPES = (torch.float32, torch.bfloat16)
-ROUNDING = {torch.float32: 4e-3, torch.bfloat16: 8e-3}
-"""Of the largest result: bfloat16 activations, scales and results of the 4-bit kernel, in a float32 model, too."""
+ROUNDING = {torch.float32: 3e-3, torch.bfloat16: 4e-3}
+"""bfloat16 activations, scales and results of the 4-bit kernel, in a float32 model, too."""
 
 pytestmark = pytest.mark.filterwarnings("error")
 needs_exact_bytes = pytest.mark.skipif(not multiplies_exactly(), reason="this CPU does not multiply bytes exactly")
@@ -61,9 +61,9 @@ def written_out(codes: Tensor, scale: Tensor, zero: Tensor, order: Tensor | None
 
 
 def close(result: Tensor, wanted: Tensor, share: float) -> None:
-    """Within a share of the largest magnitude."""
+    """Off by no more than a share of the magnitude (root mean square)."""
     assert result.shape == wanted.shape
-    assert (result.double() - wanted.double()).abs().max() <= share * wanted.double().abs().max()
+    assert (result.double() - wanted.double()).norm() <= share * wanted.double().norm()
 
 
 @needs_exact_bytes
@@ -80,7 +80,7 @@ def test_int8_by_packed_bytes_is_its_twin(outputs: int, inputs: int, dtype: torc
     result = packed_int8_product(weight, scale, offset, dtype)(x)
     assert result.dtype == dtype
     # Whole numbers are exact in both; scales are applied in another order.
-    close(result, wanted, 1e-6 if dtype == torch.float32 else 8e-3)
+    close(result, wanted, 1e-6 if dtype == torch.float32 else 1e-4)
 
 
 def test_int8_rounds_activations_row_by_row() -> None:
@@ -152,7 +152,7 @@ def test_int8_weights_alone_by_two_bytes_are_their_twin(
     x = torch.randn(rows, inputs).to(dtype)
     wanted = plain_int8_group_product(codes, scale, zero, offset, torch.float32, order=order)(x.float())
     result = two_bytes_product(codes, scale, zero, offset, dtype, order=order)(x)
-    close(result, wanted, 2e-4 if dtype == torch.float32 else 8e-3)
+    close(result, wanted, 1e-4 if dtype == torch.float32 else 4e-3)
 
 
 def test_two_bytes_hold_fifteen_bits() -> None:
@@ -173,7 +173,7 @@ def test_int8_in_groups_by_two_planes_is_its_twin(groups: int, ordered: bool, dt
     x = torch.randn(rows, 512).to(dtype)
     wanted = plain_int8_group_product(codes, scale, zero, None, torch.float32, order=order)(x.float())
     result = two_planes_product(codes, scale, zero, None, dtype, order=order)(x)
-    close(result, wanted, ROUNDING[dtype])
+    close(result, wanted, 5e-3)
 
 
 @pytest.mark.parametrize("dtype", [*DTYPES, torch.float16])

@@ -9,6 +9,7 @@ import pytest
 
 from sgl import builtin
 from sgl.config.arguments import read_serve
+from sgl.config.at_load import quantize_at_load
 from sgl.config.engine import DTypeName, EngineConfig
 from sgl.config.hf import HfConfig
 from sgl.config.resolve import resolve
@@ -33,7 +34,7 @@ def load(folder: Path, **options: Any) -> tuple[Engine, MemoryPlan]:
     """A real engine, and the plan of its settings made apart from it."""
     config = EngineConfig(model_path=str(folder), **{"threads": 1, "max_total_tokens": 1000, **options})
     machine = probe_cpu()
-    model = read_model_config(HfConfig.load(folder))
+    model = quantize_at_load(read_model_config(HfConfig.load(folder)), config.quantization)
     plan = plan_memory(demand(resolve(config, model, machine), model, cpu_place(machine)))
     return build_engine(config, lambda phase: None), plan
 
@@ -93,6 +94,25 @@ def test_compressed_vectors_in_8_bits_with_two_scales(kind: str, tmp_path: Path)
     check(engine, plan)
     assert plan.demand.model.latent is not None
     assert plan.page_bytes == 4 * plan.demand.model.num_layers * (plan.demand.model.latent.cached_width + 2 * 4)
+
+
+@pytest.mark.parametrize("wish", ["int8", "int4", "fp8"])
+@pytest.mark.parametrize("deterministic", [False, True], ids=["fast", "deterministic"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("family", ["llama-biases", "qwen3"])
+def test_weights_quantised_at_load(
+    family: str, dtype: DTypeName, deterministic: bool, wish: str, tmp_path: Path
+) -> None:
+    """One model whose widths are no multiples of a block, and one whose are, so that codes are packed."""
+    shape = {"hidden_size": 512, "intermediate_size": 1024, "head_dim": 64, "num_attention_heads": 8}
+    write_config(tmp_path, family, **(shape if family == "qwen3" else {}))
+    plain, _ = load(tmp_path, load_format="dummy", dtype=dtype)
+    engine, plan = load(tmp_path, load_format="dummy", dtype=dtype, deterministic=deterministic, quantization=wish)
+    check(engine, plan)
+    if wish == "int8" or (wish == "int4" and family == "qwen3"):
+        assert engine.info.weight_bytes < plain.info.weight_bytes
+    else:
+        assert engine.info.weight_bytes == plain.info.weight_bytes
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
