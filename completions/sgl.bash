@@ -14,13 +14,13 @@ _sgl_place() {
         'serve')
             flags='--help-all --version --model --revision --served-model-name --tokenizer --chat-template
                 --load-format --dtype --max-model-len --trust-remote-code --host --port --api-key --api-key-file
-                --log-level --mem-fraction-static --max-total-tokens --page-size --kv-cache-dtype
+                --log-level --mem-fraction-static --max-total-tokens --page-size --quantization --kv-cache-dtype
                 --disable-radix-cache --max-running-requests --max-queued-requests --chunked-prefill-size
                 --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --deterministic --device
                 --threads --tp --seed --max-body-bytes --max-connections --request-timeout --queue-timeout
                 --drain-timeout --config --profile --dry-run --json --detach --help'
             aliases='-m --model-path --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
-                --gpu-memory-utilization --block-size --no-enable-prefix-caching --max-num-seqs
+                --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
                 --max-num-batched-tokens --scheduling-policy --enable-deterministic-inference -t -tp --tp-size
                 --tensor-parallel-size --random-seed -d --background -h'
             operand='model' operands=1
@@ -55,13 +55,13 @@ _sgl_place() {
             flags='--model --dataset --scale --num-prompts --input-len --output-len --seed --temperature --stop-at-eos
                 --no-warmup --json --model-path --revision --served-model-name --tokenizer --chat-template
                 --load-format --dtype --max-model-len --trust-remote-code --host --port --api-key --api-key-file
-                --log-level --mem-fraction-static --max-total-tokens --page-size --kv-cache-dtype
+                --log-level --mem-fraction-static --max-total-tokens --page-size --quantization --kv-cache-dtype
                 --disable-radix-cache --max-running-requests --max-queued-requests --chunked-prefill-size
                 --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --deterministic --device
                 --threads --tp --random-seed --max-body-bytes --max-connections --request-timeout --queue-timeout
                 --drain-timeout --config --profile --dry-run --detach --help'
             aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
-                --gpu-memory-utilization --block-size --no-enable-prefix-caching --max-num-seqs
+                --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
                 --max-num-batched-tokens --scheduling-policy --enable-deterministic-inference -t -tp --tp-size
                 --tensor-parallel-size -d --background -h'
             operand='model' operands=1
@@ -70,13 +70,13 @@ _sgl_place() {
             flags='--model --batch --input-len --output-len --repeat --temperature --seed --parts --no-breakdown --json
                 --model-path --revision --served-model-name --tokenizer --chat-template --load-format --dtype
                 --max-model-len --trust-remote-code --host --port --api-key --api-key-file --log-level
-                --mem-fraction-static --max-total-tokens --page-size --kv-cache-dtype --disable-radix-cache
-                --max-running-requests --max-queued-requests --chunked-prefill-size --schedule-policy
-                --speculative-algorithm --speculative-num-draft-tokens --deterministic --device --threads --tp
-                --random-seed --max-body-bytes --max-connections --request-timeout --queue-timeout --drain-timeout
-                --config --profile --dry-run --detach --help'
+                --mem-fraction-static --max-total-tokens --page-size --quantization --kv-cache-dtype
+                --disable-radix-cache --max-running-requests --max-queued-requests --chunked-prefill-size
+                --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --deterministic --device
+                --threads --tp --random-seed --max-body-bytes --max-connections --request-timeout --queue-timeout
+                --drain-timeout --config --profile --dry-run --detach --help'
             aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
-                --gpu-memory-utilization --block-size --no-enable-prefix-caching --max-num-seqs
+                --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
                 --max-num-batched-tokens --scheduling-policy --enable-deterministic-inference -t -tp --tp-size
                 --tensor-parallel-size -d --background -h'
             operand='model' operands=1
@@ -84,13 +84,13 @@ _sgl_place() {
         'bench startup')
             flags='--model --starts --keep-cache --json --model-path --revision --served-model-name --tokenizer
                 --chat-template --load-format --dtype --max-model-len --trust-remote-code --host --port --api-key
-                --api-key-file --log-level --mem-fraction-static --max-total-tokens --page-size --kv-cache-dtype
-                --disable-radix-cache --max-running-requests --max-queued-requests --chunked-prefill-size
-                --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --deterministic --device
-                --threads --tp --seed --max-body-bytes --max-connections --request-timeout --queue-timeout
-                --drain-timeout --config --profile --dry-run --detach --help'
+                --api-key-file --log-level --mem-fraction-static --max-total-tokens --page-size --quantization
+                --kv-cache-dtype --disable-radix-cache --max-running-requests --max-queued-requests
+                --chunked-prefill-size --schedule-policy --speculative-algorithm --speculative-num-draft-tokens
+                --deterministic --device --threads --tp --seed --max-body-bytes --max-connections --request-timeout
+                --queue-timeout --drain-timeout --config --profile --dry-run --detach --help'
             aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
-                --gpu-memory-utilization --block-size --no-enable-prefix-caching --max-num-seqs
+                --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
                 --max-num-batched-tokens --scheduling-policy --enable-deterministic-inference -t -tp --tp-size
                 --tensor-parallel-size --random-seed -d --background -h'
             operand='model' operands=1
@@ -141,13 +141,13 @@ _sgl_place() {
         'doctor serve')
             flags='--assume-gpu --strict --verbose --json --model --revision --served-model-name --tokenizer
                 --chat-template --load-format --dtype --max-model-len --trust-remote-code --host --port --api-key
-                --api-key-file --log-level --mem-fraction-static --max-total-tokens --page-size --kv-cache-dtype
-                --disable-radix-cache --max-running-requests --max-queued-requests --chunked-prefill-size
-                --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --deterministic --device
-                --threads --tp --seed --max-body-bytes --max-connections --request-timeout --queue-timeout
-                --drain-timeout --config --profile --dry-run --detach --help'
+                --api-key-file --log-level --mem-fraction-static --max-total-tokens --page-size --quantization
+                --kv-cache-dtype --disable-radix-cache --max-running-requests --max-queued-requests
+                --chunked-prefill-size --schedule-policy --speculative-algorithm --speculative-num-draft-tokens
+                --deterministic --device --threads --tp --seed --max-body-bytes --max-connections --request-timeout
+                --queue-timeout --drain-timeout --config --profile --dry-run --detach --help'
             aliases='-v -m --model-path --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
-                --gpu-memory-utilization --block-size --no-enable-prefix-caching --max-num-seqs
+                --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
                 --max-num-batched-tokens --scheduling-policy --enable-deterministic-inference -t -tp --tp-size
                 --tensor-parallel-size --random-seed -d --background -h'
             operand='model' operands=1
@@ -189,7 +189,8 @@ _sgl_value() {
                 --host) value='=127.0.0.1 0.0.0.0 localhost ::1' ;;
                 --port) value='port' ;;
                 --log-level | --uvicorn-log-level) value='=debug info warning error' ;;
-                --kv-cache-dtype) value='=auto' ;;
+                --quantization | -q) value='=auto int8 int4 fp8 gptq awq compressed-tensors mxfp4' ;;
+                --kv-cache-dtype) value='=auto fp8_e4m3 int8' ;;
                 --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
                 --speculative-algorithm) value='=none ngram' ;;
                 --device) value='=auto cpu' ;;
@@ -248,7 +249,8 @@ _sgl_value() {
                 --host) value='=127.0.0.1 0.0.0.0 localhost ::1' ;;
                 --port) value='port' ;;
                 --log-level | --uvicorn-log-level) value='=debug info warning error' ;;
-                --kv-cache-dtype) value='=auto' ;;
+                --quantization | -q) value='=auto int8 int4 fp8 gptq awq compressed-tensors mxfp4' ;;
+                --kv-cache-dtype) value='=auto fp8_e4m3 int8' ;;
                 --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
                 --speculative-algorithm) value='=none ngram' ;;
                 --device) value='=auto cpu' ;;
@@ -271,7 +273,8 @@ _sgl_value() {
                 --host) value='=127.0.0.1 0.0.0.0 localhost ::1' ;;
                 --port) value='port' ;;
                 --log-level | --uvicorn-log-level) value='=debug info warning error' ;;
-                --kv-cache-dtype) value='=auto' ;;
+                --quantization | -q) value='=auto int8 int4 fp8 gptq awq compressed-tensors mxfp4' ;;
+                --kv-cache-dtype) value='=auto fp8_e4m3 int8' ;;
                 --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
                 --speculative-algorithm) value='=none ngram' ;;
                 --device) value='=auto cpu' ;;
@@ -294,7 +297,8 @@ _sgl_value() {
                 --host) value='=127.0.0.1 0.0.0.0 localhost ::1' ;;
                 --port) value='port' ;;
                 --log-level | --uvicorn-log-level) value='=debug info warning error' ;;
-                --kv-cache-dtype) value='=auto' ;;
+                --quantization | -q) value='=auto int8 int4 fp8 gptq awq compressed-tensors mxfp4' ;;
+                --kv-cache-dtype) value='=auto fp8_e4m3 int8' ;;
                 --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
                 --speculative-algorithm) value='=none ngram' ;;
                 --device) value='=auto cpu' ;;
@@ -339,7 +343,8 @@ _sgl_value() {
                 --host) value='=127.0.0.1 0.0.0.0 localhost ::1' ;;
                 --port) value='port' ;;
                 --log-level | --uvicorn-log-level) value='=debug info warning error' ;;
-                --kv-cache-dtype) value='=auto' ;;
+                --quantization | -q) value='=auto int8 int4 fp8 gptq awq compressed-tensors mxfp4' ;;
+                --kv-cache-dtype) value='=auto fp8_e4m3 int8' ;;
                 --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
                 --speculative-algorithm) value='=none ngram' ;;
                 --device) value='=auto cpu' ;;

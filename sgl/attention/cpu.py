@@ -21,7 +21,6 @@ GQA is folded into the query length ([kv_heads, group * rows, head_dim]), which 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from torch import Tensor
 
@@ -30,10 +29,8 @@ from sgl.attention.plan import Edge, PaddedDecode, Planner, Single, WindowPlan
 from sgl.attention.result import Result
 from sgl.attention.segments import Segment
 from sgl.batch.context import Span
+from sgl.config.kv import TILE_ELEMENTS
 from sgl.kvcache.pool import Pool
-
-TILE_ELEMENTS: Final = 2**18
-"""Elements of K (and of V) that are expanded for one call: with the other's 2 MiB in float32, a core's L2 cache."""
 
 
 class CpuAttention:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sgl.attention.segments import Rows, Run, Segment, clip_runs, cut, share
 from sgl.batch.context import Span
+from sgl.config.kv import PIECE_TOKENS
 
 CALL_SECONDS: Final = 40e-6
 """Cost of one attention call with its views, beside the work itself."""
@@ -19,8 +20,6 @@ GATHER_BYTES_PER_SECOND: Final = 3e9
 """Rate at which rows are gathered and padded, beyond what attention on a view costs."""
 BLOCK: Final = 512
 """Most new tokens of a prompt that go through a window at once."""
-PIECE: Final = 4096
-"""Keys gathered at once for a single query. A constant: bits depend on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ def _singles(span: Span, window: int | None) -> Iterator[Single]:
     for offset in range(span.count):
         stop = span.first_position + offset + 1
         first = 0 if window is None else max(0, stop - window)
-        yield Single(span.query_start + offset, torch.split(slots[first:stop], PIECE))
+        yield Single(span.query_start + offset, torch.split(slots[first:stop], PIECE_TOKENS))
 
 
 def _blocks(span: Span, window: int | None) -> Iterator[Span]:

@@ -50,7 +50,8 @@ def quantize_at_load(model: ModelConfig, wish: Wish | None) -> ModelConfig:
         )
     if model.experts is not None and model.experts.stacked:
         raise UsageError(
-            f"--quantization {wish} is not in this version for {model.architecture}: all experts are in one tensor",
+            f"--quantization {wish}: {model.architecture} holds all experts in one tensor, which this version does not "
+            "quantise at load",
             hint="leave --quantization out",
         )
     return replace(model, quantization=SCHEMES[wish])

@@ -31,5 +31,9 @@ KV_UNREADY: Final = {
     **dict.fromkeys(("float32", "fp32", "float"), KvFormat(4)),
 }
 """Further types that people ask for: not served, but planned for."""
+TILE_ELEMENTS: Final = 2**20
+"""Most elements of K (and of V) that attention expands to float32 for one call."""
+PIECE_TOKENS: Final = 4096
+"""Keys gathered at once for a single query where results are to be deterministic. A constant: bits depend on it."""
 KV_PLANNED: Final[dict[str, KvFormat]] = {**{str(name): KV_FORMATS[name] for name in KV_FORMATS}, **KV_UNREADY}
 """All that can be planned for, by name."""

@@ -1,7 +1,7 @@
 """DeepSeek-V2: latent attention, experts with a shared one, and a softmax router that may choose within groups.
 
-Of its config.json nothing is read but what DeepSeek's own code reads. Where that and transformers' differ, DeepSeek's
-holds: ``moe_layer_freq``, and ``norm_topk_prob``, which takes the place of ``routed_scaling_factor``.
+transformers ignores two fields that DeepSeek's own code reads, as this does: ``moe_layer_freq``, and
+``norm_topk_prob``, which takes the place of ``routed_scaling_factor``.
 """
 
 from __future__ import annotations
@@ -40,11 +40,7 @@ def read(hf: HfConfig, architecture: str) -> ModelConfig:
 
 
 def read_latent(hf: HfConfig, architecture: str, *, interleaved: bool) -> ModelConfig:
-    """The decoder without its experts.
-
-    Args:
-        interleaved: The rotated pairs lie side by side.
-    """
+    """The decoder without its experts; ``interleaved`` says that rotated pairs lie side by side."""
     latent = LatentConfig(
         q_rank=hf.nullable("q_lora_rank", int, Q_RANK),
         kv_rank=hf.positive("kv_lora_rank"),

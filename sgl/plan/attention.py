@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sgl.config.kv import PIECE_TOKENS, TILE_ELEMENTS
 from sgl.config.latent import EXPANDED_ELEMENTS, LatentConfig
 from sgl.plan.demand import Demand
 
@@ -34,7 +35,12 @@ def gathered_bytes(demand: Demand) -> int:
     if model.latent is not None:
         return EXPANDED * EXPANDED_ELEMENTS * demand.element_bytes
     kv_width = -(-model.num_kv_heads // demand.tp) * model.head_dim
-    return 2 * demand.max_model_len * kv_width * demand.kv_element_bytes
+    expands = demand.kv_scale_bytes > 0
+    read_bytes = FLOAT32_BYTES if expands else demand.kv_element_bytes
+    tokens = min(demand.max_model_len, max(PIECE_TOKENS, demand.chunk))
+    widens = model.attention_softcap is not None and read_bytes < FLOAT32_BYTES
+    tile = TILE_ELEMENTS * FLOAT32_BYTES if expands or widens else 0
+    return 2 * (tokens * kv_width * read_bytes + tile)
 
 
 def _latent_bytes(demand: Demand, latent: LatentConfig, heads: int) -> int:

@@ -48,6 +48,12 @@ def qwen2() -> PreTrainedModel:
     return Qwen2ForCausalLM(Qwen2Config(**SHAPE))
 
 
+def wide() -> PreTrainedModel:
+    """Matrices as large as those that are held as 4-bit codes."""
+    widths = {"hidden_size": 512, "intermediate_size": 512, "num_hidden_layers": 1, "num_key_value_heads": 4}
+    return Qwen2ForCausalLM(Qwen2Config(**{**SHAPE, **widths}))
+
+
 def qwen3_moe() -> PreTrainedModel:
     mixed = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64, "head_dim": 32}
     return Qwen3MoeForCausalLM(Qwen3MoeConfig(**SHAPE, **mixed))
@@ -69,16 +75,25 @@ ROWS: Final[tuple[tuple[Format, Callable[[], PreTrainedModel]], ...]] = (
 
 
 def quantised(
-    form: Format, make: Callable[[], PreTrainedModel], folder: Path, kept: tuple[str, ...] = KEPT
+    form: Format,
+    make: Callable[[], PreTrainedModel],
+    folder: Path,
+    kept: tuple[str, ...] = KEPT,
+    *,
+    rounds: bool = False,
 ) -> PreTrainedModel:
-    """Writes a quantised checkpoint into a folder, and returns a model of the weights that it stands for."""
+    """Writes a quantised checkpoint into a folder, and returns a model of the weights that it stands for.
+
+    Args:
+        rounds: Activations are rounded on their way.
+    """
     torch.manual_seed(sum(form.name.encode()))
     model = make()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "norm" in name:
                 parameter.uniform_(0.6, 1.4)
-            elif "lm_head" in name and form.activations:
+            elif "lm_head" in name and (form.activations or rounds):
                 # Rounding moves hidden states by percents; logits of a trained model are not that wide either.
                 parameter.normal_(0.0, 0.02)
             else:

@@ -9,16 +9,20 @@ import torch
 
 from sgl.protocol.messages import LogprobRequest
 from tests.harness import LocalEngine
+from tests.zoo.deepseek import DEEPSEEK
 from tests.zoo.dense import DENSE
 from tests.zoo.families import logprobs, make_checkpoint
 from tests.zoo.family import VOCAB, Family
 
 SLACK = 1.25
 """Two ways to round, both right, differ by chance: by up to a tenth here."""
-NAMES = ("gemma", "gemma2", "gemma3", "olmo2", "glm4", "phi3", "gpt2")
+NAMES = ("gemma", "gemma2", "gemma3", "olmo2", "glm4", "phi3", "gpt2", "deepseek-v3-halves-dense")
+"""Without experts: which of them are chosen may depend on a rounding."""
 
 
-@pytest.mark.parametrize("family", [each for each in DENSE if each.name in NAMES], ids=lambda family: family.name)
+@pytest.mark.parametrize(
+    "family", [each for each in (*DENSE, *DEEPSEEK) if each.name in NAMES], ids=lambda family: family.name
+)
 def test_bfloat16_is_as_near_to_float32_as_transformers(family: Family, tmp_path: Path) -> None:
     kind = type(make_checkpoint(family, tmp_path, torch.bfloat16))
     prompt = torch.randint(3, VOCAB - 1, (200,), generator=torch.Generator().manual_seed(3)).tolist()

@@ -15,12 +15,14 @@ from sgl.protocol.messages import LogprobRequest
 from tests.harness import LocalEngine, generate
 from tests.zoo.family import VOCAB
 from tests.zoo.formats import FORMATS, Format
-from tests.zoo.quantized import KEPT, ROWS, llama, quantised, qwen2
+from tests.zoo.quantized import KEPT, ROWS, llama, quantised, qwen2, wide
 
 WEIGHTS_ONLY: Final = 2e-3
 ACTIVATIONS: Final = 5e-2
 ROUNDED: Final = 1e-2
 """Both sides round activations: a number at the middle of two codes may fall to either."""
+HELD_AS_CODES: Final = 5e-2
+"""A CPU's kernel for 4-bit codes rounds scales and activations to bfloat16 (`sgl.kernels.int4`)."""
 ANSWER: Final = 12
 
 
@@ -101,11 +103,11 @@ def named(name: str, **changes: Any) -> Format:
     return Format(name, {**form.config, **changes}, form.draw, form.meaning, form.activations)
 
 
-def check_engine(folder: Path, reference: PreTrainedModel) -> None:
+def check_engine(folder: Path, reference: PreTrainedModel, tolerance: float = WEIGHTS_ONLY) -> None:
     engine = LocalEngine.load(folder)
     for prompt in prompts():
         answer = engine.ask(prompt, max_new_tokens=ANSWER, ignore_eos=True, logprobs=LogprobRequest(output=True))
-        check_answer(reference, prompt, answer, WEIGHTS_ONLY)
+        check_answer(reference, prompt, answer, tolerance)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +136,11 @@ def test_matrices_that_are_kept(form: Format, tmp_path: Path) -> None:
         "fp8-tensor-dynamic": ("layers.0.mlp", "layers.0.self_attn.k_proj", "layers.0.self_attn.v_proj"),
     }
     check_engine(tmp_path, quantised(form, qwen2, tmp_path, kept=(*KEPT, *parts[form.name])))
+
+
+@pytest.mark.parametrize("form", [named("gptq-desc-act"), named("w8a16")], ids=lambda form: form.name)
+def test_matrices_that_are_held_as_codes(form: Format, tmp_path: Path) -> None:
+    check_engine(tmp_path, quantised(form, wide, tmp_path, rounds=True), HELD_AS_CODES)
 
 
 def test_scales_of_a_kv_cache_are_not_needed(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_narrow_types_equal_the_plain_twin_over_what_they_keep(
 ) -> None:
     """Runs are cut to tiles of 8 tokens, and gathers of single queries to pieces of 5."""
     monkeypatch.setattr(cpu, "TILE_ELEMENTS", 8 * KV_HEADS * HEAD_DIM)
-    monkeypatch.setattr(plan, "PIECE", 5)
+    monkeypatch.setattr(plan, "PIECE_TOKENS", 5)
     atol, rtol = (2e-2, 2e-2) if isinstance(kind, torch.dtype) else (2e-6, 1e-5)
     for window, shared, padded, deterministic in itertools.product([None, 7], [0, 20], [0.0, 1.0], [False, True]):
         monkeypatch.setattr(plan, "CALL_SECONDS", padded)
@@ -217,7 +217,7 @@ def test_a_sink_is_a_key_without_a_value() -> None:
 def test_deterministic_gives_the_same_bits_whatever_the_batch_and_chunks(
     softcap: float | None, kind: torch.dtype | KvStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "PIECE", 16)
+    monkeypatch.setattr(plan, "PIECE_TOKENS", 16)
     whole = make_case(9, [(0, 40)], scatter=True, kind=kind)
     backend = CpuAttention(whole.pool, windows=[None], softcap=softcap, deterministic=True)
     at_once = backend.plan(whole.spans, whole.slots).forward(0, whole.query, whole.key, whole.value)

@@ -32,7 +32,7 @@ from sgl.kernels.int8_group import (
 
 ROWS = (1, 3, 16, EXPAND_FROM_ROWS, 200)
 DTYPES = (torch.float32, torch.bfloat16)
-ROUNDING = {torch.float32: 3e-3, torch.bfloat16: 4e-3}
+ROUNDING = 4e-3
 """bfloat16 activations, scales and results of the 4-bit kernel, in a float32 model, too."""
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -80,7 +80,7 @@ def test_int8_by_packed_bytes_is_its_twin(outputs: int, inputs: int, dtype: torc
     result = packed_int8_product(weight, scale, offset, dtype)(x)
     assert result.dtype == dtype
     # Whole numbers are exact in both; scales are applied in another order.
-    close(result, wanted, 1e-6 if dtype == torch.float32 else 1e-4)
+    close(result, wanted, 1e-5 if dtype == torch.float32 else 1e-4)
 
 
 def test_int8_rounds_activations_row_by_row() -> None:
@@ -123,7 +123,7 @@ def test_int4_by_packed_codes_is_its_twin(groups: int, ordered: bool, dtype: tor
     wanted = plain_grouped_product(codes, scale, zero, offset, torch.float32, order=order)(x.float())
     result = packed_int4_product(codes, scale, zero, offset, dtype, order=order)(x)
     assert result.dtype == dtype
-    close(result, wanted, ROUNDING[dtype])
+    close(result, wanted, ROUNDING)
 
 
 def test_the_twin_of_groups_is_the_formula_and_so_is_the_expanded_way() -> None:
