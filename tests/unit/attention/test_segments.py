@@ -7,7 +7,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgl.attention.segments import Rows, Run, clip_runs, share
+from sgl.attention.segments import Rows, Run, clip_runs, cut, share
 
 RUNS = st.lists(st.tuples(st.integers(0, 6).map(lambda start: start * 100), st.integers(1, 60)), max_size=4)
 
@@ -48,3 +48,16 @@ def test_a_shared_prefix_is_one_segment_also_where_one_reader_goes_on_in_the_sam
         (1000, 33),
         (1100, 2),
     }
+
+
+@given(st.lists(RUNS, min_size=1, max_size=6), st.integers(1, 70))
+def test_cut_segments_read_the_same_slots_in_tiles(readers: list[list[Run]], tile: int) -> None:
+    distinct = [list({start: (start, count) for start, count in runs}.values()) for runs in readers]
+    segments = share([((row, 1), runs) for row, runs in enumerate(distinct)])
+    for segment in segments:
+        parts = cut([segment], tile)
+        runs = [(part.slot_start, part.slot_count) for part in parts]
+        assert slots_of(runs) == slots_of([(segment.slot_start, segment.slot_count)])
+        assert all(count <= tile for _, count in runs)
+        assert all(part.rows == segment.rows for part in parts)
+        assert parts == [segment] or all(part.merged for part in parts)

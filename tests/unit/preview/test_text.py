@@ -84,6 +84,16 @@ def test_the_lines_below_the_bar_have_the_numbers() -> None:
     assert lines[-1] == "longest request 1024 tokens: 4 at once"
 
 
+@pytest.mark.parametrize("kind", ["int8", "fp8_e4m3", "fp8_e5m2"])
+def test_a_narrow_kv_cache_is_named(kind: str) -> None:
+    plan = look(f"--max-total-tokens 4Ki --kv-cache-dtype {kind}").plan
+    assert plan is not None
+    each = 3072 // 4 if kind == "fp8_e5m2" else 3072 // 4 + plan.demand.model.num_layers * 2 * 4 * 4
+    assert plan.demand.model.num_kv_heads == 4
+    (line,) = [line for line in plan_lines(plan, terminal("ascii")) if "KV cache" in line]
+    assert line.endswith(f"4096 tokens, {each} bytes each in {kind}")
+
+
 def test_fewer_requests_at_longer_contexts() -> None:
     plan = look("--max-model-len 64k --max-total-tokens 128k --kv-cache-dtype int8").plan
     assert plan is not None
