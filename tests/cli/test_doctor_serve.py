@@ -114,6 +114,13 @@ def test_the_built_in_model(run: Callable[..., tuple[int, str, str]]) -> None:
     assert run("serve", "-m", "builtin") == (0, BUILTIN, "")
 
 
+def test_the_type_of_the_kv_cache_is_shown(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, err = run("serve", "-m", "builtin", "--kv-cache-dtype", "int8")
+    assert (code, err) == (0, "")
+    assert "KV cache int8 54.0 MiB" in " ".join(out.split())
+    assert "65536 tokens, 864 bytes each in int8" in out
+
+
 @pytest.mark.parametrize("words", [["-m", "builtin"], ["--model=builtin"], ["--model-path", "builtin"]])
 def test_serve_may_be_left_out_before_a_flag_of_it(run: Callable[..., tuple[int, str, str]], words: list[str]) -> None:
     code, out, _ = run(*words)

@@ -49,6 +49,8 @@ def test_card_tells_what_fits() -> None:
     assert "enough for 8 requests at full context" in card(kv_tokens=4096)
     assert "enough for 1 request at full context" in card(kv_tokens=600)
     assert "at most 100 per request" in card(kv_tokens=100, max_request_tokens=100)
+    assert "4096 tokens, " in card(kv_tokens=4096)
+    assert "4096 tokens in int8, " in card(kv_tokens=4096, settings={"kv_cache_dtype": "int8"})
 
 
 def test_card_cannot_drive_the_terminal() -> None:
