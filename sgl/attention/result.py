@@ -18,6 +18,7 @@ class Result:
 
     def __init__(self, query: Tensor, *, sums: bool) -> None:
         self._dtype = query.dtype
+        self.keeps_sums = sums
         if sums:
             self._out = torch.zeros_like(query, dtype=torch.float32)
             self._sums: Tensor | None = self._out.new_full(query.shape[:2], -torch.inf)
@@ -29,10 +30,10 @@ class Result:
         """Sets rows to their only part, or to the first one.
 
         Args:
-            mixed: [rows, num_heads, head_dim].
-            sums: float32 [rows, num_heads].
+            mixed: [rows, num_heads, head_dim], or what can be viewed so.
+            sums: float32 [rows, num_heads], or what can be viewed so; not read unless `keeps_sums`.
         """
-        self._out[rows] = mixed.to(self._out.dtype)
+        self._out[rows] = mixed
         if self._sums is not None:
             self._sums[rows] = sums
 
@@ -49,4 +50,4 @@ class Result:
                 raise RuntimeError("sinks need log-sum-exps")
             # exp(lse - logaddexp(lse, sink)): what the keys keep of a softmax that has the sink beside them.
             self._out.mul_(torch.sigmoid(self._sums - sinks.float()).unsqueeze(-1))
-        return self._out.to(self._dtype).flatten(1)
+        return self._out.to(self._dtype).view(len(self._out), -1)

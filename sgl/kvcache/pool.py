@@ -81,22 +81,15 @@ class KVPool:
         device: torch.device,
     ) -> None:
         shape = ((num_pages + 1) * page_size, num_kv_heads, head_dim)
+        self.num_kv_heads = num_kv_heads
+        self.head_dim = head_dim
+        self._stride = (0, head_dim, num_kv_heads * head_dim, 1)
         self.page_size = page_size
         self.num_pages = num_pages
         self.keys: list[Tensor] = [torch.empty(shape, dtype=dtype, device=device) for _ in range(num_layers)]
         self.values: list[Tensor] = [torch.empty(shape, dtype=dtype, device=device) for _ in range(num_layers)]
         for tensor in (*self.keys, *self.values):
             tensor[:page_size].zero_()
-
-    @property
-    def num_kv_heads(self) -> int:
-        """Heads of a token's K, and of its V."""
-        return self.keys[0].shape[1]
-
-    @property
-    def head_dim(self) -> int:
-        """Elements of a head."""
-        return self.keys[0].shape[2]
 
     @property
     def dtype(self) -> torch.dtype:
@@ -120,12 +113,10 @@ class KVPool:
 
     def view(self, layer: int, start: int, count: int) -> tuple[Tensor, Tensor]:
         """See `Pool.view`; without a copy."""
-        keys, values = self.keys[layer], self.values[layer]
-        _, heads, width = keys.shape
         # One call that makes the view is cheaper than three that slice and transpose.
-        shape, stride = (1, heads, count, width), (0, width, heads * width, 1)
-        offset = start * heads * width
-        return keys.as_strided(shape, stride, offset), values.as_strided(shape, stride, offset)
+        shape = (1, self.num_kv_heads, count, self.head_dim)
+        stride, offset = self._stride, start * self._stride[2]
+        return self.keys[layer].as_strided(shape, stride, offset), self.values[layer].as_strided(shape, stride, offset)
 
     def gather(self, layer: int, slots: Tensor) -> tuple[Tensor, Tensor]:
         """See `Pool.gather`."""

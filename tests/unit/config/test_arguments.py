@@ -245,7 +245,7 @@ def test_a_strange_word_is_shown_quoted_and_cut() -> None:
 
 
 def test_problems_are_collected_and_the_rest_is_a_config() -> None:
-    words = "m --tp 2 --device cuda --kv-cache-dtype bf16 --trust-remote-code --chat-template no.jinja --api-key-file no"
+    words = "m --tp 2 --device cuda --kv-cache-dtype bf16 --trust-remote-code --chat-template no.ja --api-key-file no"
     arguments = read_serve(words.split(), {})
     assert [problem.message.split()[0].rstrip(":") for problem in arguments.problems] == [
         *("--trust-remote-code", "--tp", "--device", "--kv-cache-dtype", "--api-key-file", "--chat-template"),

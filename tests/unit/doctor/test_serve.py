@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
@@ -41,6 +42,11 @@ SERVED = [model for model in PUBLIC_MODELS if model.served]
 COMMAND_R7B = "CohereLabs/c4ai-command-r7b-12-2024"
 
 
+def unknown(model: PublicModel) -> PublicModel:
+    """The same under a name that no version serves."""
+    return replace(model, config={**model.config, "architectures": ["OracleForCausalLM"]})
+
+
 @pytest.mark.parametrize("model", SERVED, ids=lambda model: model.name)
 def test_plans_of_served_models_have_the_numbers_of_their_cards(model: PublicModel, tmp_path: Path) -> None:
     tensors = llama_tensors(model.config)
@@ -66,7 +72,7 @@ def test_plans_of_served_models_have_the_numbers_of_their_cards(model: PublicMod
     ],
 )
 def test_estimates_of_models_that_are_not_served(name: str, gpus: str, requests: int, tmp_path: Path) -> None:
-    model = BY_NAME[name]
+    model = unknown(BY_NAME[name])
     report = examine(f"-m {make_public_folder(tmp_path, model)}", gpus)
     assert named(report, "architecture").status == "error"
     finding = named(report, "estimate")
@@ -80,7 +86,7 @@ def test_estimates_of_models_that_are_not_served(name: str, gpus: str, requests:
 
 
 def test_an_estimate_that_does_not_fit(tmp_path: Path) -> None:
-    model = BY_NAME["deepseek-ai/DeepSeek-V3"]
+    model = unknown(BY_NAME["deepseek-ai/DeepSeek-V3"])
     finding = named(examine(f"-m {make_public_folder(tmp_path, model)}", "80Gi:8"), "estimate")
     assert finding.detail.endswith("KV cache 68.62 KiB a token: it would not fit in 80.0 GiB")
 
