@@ -30,10 +30,10 @@ class Result:
         """Sets rows to their only part, or to the first one.
 
         Args:
-            mixed: [rows, num_heads, head_dim], or what can be viewed so.
-            sums: float32 [rows, num_heads], or what can be viewed so; not read unless `keeps_sums`.
+            mixed: [rows, num_heads, head_dim].
+            sums: float32 [rows, num_heads]; not read, and of any shape, unless `keeps_sums`.
         """
-        self._out[rows] = mixed
+        self._out[rows] = mixed.to(self._out.dtype)  # A place given by indices takes its own type only.
         if self._sums is not None:
             self._sums[rows] = sums
 
