@@ -121,6 +121,11 @@ def plan(session: Session, options: argparse.Namespace) -> list[tuple[str, Calla
         ("transformers", lambda: session.in_process(peer, "generate", SINGLE)),
         ("transformers", lambda: session.in_process(peer, "generate_batch", BATCH)),
         ("llama", lambda: session.serve(llama_server(options.llama_server, peer), SINGLE, BATCH, SHARED)),
+        # Fewer bits: ours beside llama.cpp's of the same size, 8.5 and 4.5 bits a weight.
+        ("quantised", lambda: session.serve(ours.with_flags("sgl int8", "--quantization", "int8"), SINGLE, BATCH)),
+        ("quantised", lambda: session.serve(llama_server(options.llama_server, peer, "q8_0"), SINGLE, BATCH)),
+        ("quantised", lambda: session.serve(ours.with_flags("sgl int4", "--quantization", "int4"), SINGLE, BATCH)),
+        ("quantised", lambda: session.serve(llama_server(options.llama_server, peer, "q4_0"), SINGLE, BATCH)),
         ("vllm", lambda: session.serve(vllm_cpu(vllm), SINGLE, BATCH, SHARED)),
     ]
     again = [("sgl", lambda: session.serve(ours, SINGLE, BATCH, SHARED))] * (options.rounds - 1)
@@ -167,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
-    groups = ["sgl", "transformers", "llama", "vllm", "tiny"]
+    groups = ["sgl", "transformers", "llama", "quantised", "vllm", "tiny"]
     parser.add_argument("--engines", nargs="+", choices=groups, default=groups, help="what to measure (all)")
     keys = [scenario.key for scenario in SCENARIOS]
     parser.add_argument("--scenarios", nargs="+", choices=keys, default=keys, help="with what (all)")

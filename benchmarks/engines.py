@@ -18,7 +18,6 @@ from benchmarks.model import CACHE, MODEL, ROOT
 from benchmarks.process import ServerFailed, ServerProcess, free_port
 from benchmarks.workload import token_ids
 
-GGUF: Final = MODEL.with_name(MODEL.name + "-bf16.gguf")
 STORIES: Final = ROOT.parent.parent / "shared" / "models" / "stories260k"
 CONTEXT: Final = 2048
 """Longest request every engine is set up for; the benchmark asks for at most 832 tokens."""
@@ -158,18 +157,23 @@ def in_float32(engine: Engine) -> Engine:
     return engine.with_flags(f"{engine.name}, float32", "--dtype", "float32")
 
 
-def llama_server(program: str | None, python: str) -> Engine:
+def gguf(kind: str) -> Path:
+    """The model's file for llama.cpp with weights of a type: ``bf16``, ``q8_0``, ``q4_0``."""
+    return MODEL.with_name(f"{MODEL.name}-{kind}.gguf")
+
+
+def llama_server(program: str | None, python: str, kind: str = "bf16") -> Engine:
     """llama.cpp's server with one slot for every concurrent request."""
     found = shutil.which(program or "llama-server")
     missing = "" if found else "no llama-server on PATH or in --llama-server"
-    if found and not GGUF.is_file():
+    if found and not gguf(kind).is_file():
         missing = _lacking(python, "gguf")
     return Engine(
-        "llama-server bf16",
+        f"llama-server {kind}",
         (
             found or "llama-server",
             "--model",
-            str(GGUF),
+            str(gguf(kind)),
             "--port",
             "{port}",
             "--parallel",
@@ -178,7 +182,7 @@ def llama_server(program: str | None, python: str) -> Engine:
             str(SLOTS * CONTEXT // 2),
         ),
         missing=missing,
-        prepare=partial(ensure_gguf, python),
+        prepare=partial(ensure_gguf, python, kind),
     )
 
 
@@ -205,15 +209,17 @@ def vllm_cpu(python: str) -> Engine:
     )
 
 
-def ensure_gguf(python: str) -> None:
+def ensure_gguf(python: str, kind: str = "bf16") -> None:
     """Makes the GGUF file with the Python that has the package ``gguf``, unless it is there.
 
     Raises:
         ServerFailed: It could not be made.
     """
-    if GGUF.is_file():
+    if gguf(kind).is_file():
         return
-    made = subprocess.run([python, "-m", "benchmarks.gguf_model"], cwd=ROOT.parent, capture_output=True, text=True)
+    made = subprocess.run(
+        [python, "-m", "benchmarks.gguf_model", kind.upper()], cwd=ROOT.parent, capture_output=True, text=True
+    )
     if made.returncode != 0:
         raise ServerFailed(f"no GGUF file could be made: {' | '.join(made.stderr[-300:].splitlines())}")
 

@@ -1,7 +1,7 @@
-"""The benchmark's model as a GGUF file for llama.cpp: ``python -m benchmarks.gguf_model``.
+"""The benchmark's model as a GGUF file for llama.cpp: ``python -m benchmarks.gguf_model [BF16|Q8_0|Q4_0]``.
 
-Needs the package ``gguf`` (llama.cpp's own writer). Matrices stay bfloat16 bit for bit, norms become float32
-as llama.cpp wants them, and the tokenizer has the same ids and texts. Runs with the Python that has ``gguf``,
+Needs the package ``gguf`` (llama.cpp's own writer). Matrices stay bfloat16 bit for bit or become blocks of 8 or 4 bits,
+the embedding, which is the head, too; norms become float32 as llama.cpp wants them, and the tokenizer has the same ids and texts. Runs with the Python that has ``gguf``,
 so it imports nothing else that is not in every Python with numpy.
 """
 
@@ -20,10 +20,16 @@ from gguf import (  # type: ignore[import-not-found, unused-ignore]
     LlamaFileType,
     TokenType,
 )
+from gguf.quants import quantize  # type: ignore[import-not-found, unused-ignore]
 
 from benchmarks.model import CONTEXT, END_ID, MODEL, byte_alphabet, ensure_model, vocabulary
 
-GGUF: Final = MODEL.with_name(MODEL.name + "-bf16.gguf")
+BFLOAT16: Final = "BF16"
+FILE_TYPES: Final = {
+    BFLOAT16: LlamaFileType.MOSTLY_BF16,
+    "Q8_0": LlamaFileType.MOSTLY_Q8_0,
+    "Q4_0": LlamaFileType.MOSTLY_Q4_0,
+}
 
 LAYER_NAMES: Final = {
     "input_layernorm": "attn_norm",
@@ -42,13 +48,14 @@ LAYER_NAMES: Final = {
 OTHER_NAMES: Final = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight"}
 
 
-def write_gguf(folder: Path, target: Path) -> None:
-    """Writes ``target``, made beside it and renamed when complete."""
+def write_gguf(folder: Path, kind: str) -> Path:
+    """Writes the file of a type of weights, made beside it and renamed when complete; returns it."""
+    target = MODEL.with_name(f"{MODEL.name}-{kind.lower()}.gguf")
     config: dict[str, Any] = json.loads((folder / "config.json").read_text())
     unfinished = target.with_name(target.name + ".unfinished")
     writer = GGUFWriter(unfinished, "qwen3")
     writer.add_name(folder.name)
-    writer.add_file_type(LlamaFileType.MOSTLY_BF16)
+    writer.add_file_type(FILE_TYPES[kind])
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(config["hidden_size"])
     writer.add_block_count(config["num_hidden_layers"])
@@ -62,14 +69,22 @@ def write_gguf(folder: Path, target: Path) -> None:
     _add_tokenizer(writer)
     for name, bits in _bfloat16_tensors(folder / "model.safetensors"):
         if bits.ndim == 1:
-            writer.add_tensor(_gguf_name(name), (bits.astype(np.uint32) << 16).view(np.float32))
-        else:
+            writer.add_tensor(_gguf_name(name), _wide(bits))
+        elif kind == BFLOAT16:
             writer.add_tensor(_gguf_name(name), bits.view(np.uint8), raw_dtype=GGMLQuantizationType.BF16)
+        else:
+            blocks = GGMLQuantizationType[kind]
+            writer.add_tensor(_gguf_name(name), quantize(_wide(bits), blocks), raw_dtype=blocks)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
     unfinished.rename(target)
+    return target
+
+
+def _wide(bits: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
+    return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def _add_tokenizer(writer: GGUFWriter) -> None:
@@ -113,5 +128,5 @@ def _bfloat16_tensors(file: Path) -> list[tuple[str, npt.NDArray[np.uint16]]]:
 
 
 if __name__ == "__main__":
-    write_gguf(ensure_model(), GGUF)
-    sys.stdout.write(f"{GGUF.name} is ready\n")
+    made = write_gguf(ensure_model(), sys.argv[1] if len(sys.argv) > 1 else BFLOAT16)
+    sys.stdout.write(f"{made.name} is ready\n")

@@ -3,8 +3,7 @@
 Loads the benchmark's model once for each scheme, all in this process, and takes turns: one round of each, round by
 round, so that whatever else the machine does meets all of them alike. Of a scheme's rounds the fastest counts. A decode
 step is the time between two tokens of every request; prefill is the time of one prompt's first token. Where
-llama.cpp's ``llama-bench`` is on PATH (or named), it adds rows for BF16, Q8_0 and Q4_0, made of the same weights with
-its ``llama-quantize``.
+llama.cpp's ``llama-bench`` is on PATH (or named), it adds rows for BF16, Q8_0 and Q4_0, made of the same weights.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.engines import GGUF, ensure_gguf
+from benchmarks.engines import ensure_gguf, gguf
 from benchmarks.machine import cpu_name
 from benchmarks.model import ensure_model
 from sgl.batch.batch import Batch
@@ -43,7 +42,7 @@ OWN: Final[dict[str, dict[str, Any]]] = {
     "sgl int8": {"dtype": "bfloat16", "quantization": "int8"},
     "sgl int4": {"dtype": "bfloat16", "quantization": "int4"},
 }
-LLAMA: Final = ("BF16", "Q8_0", "Q4_0")
+LLAMA: Final = ("bf16", "q8_0", "q4_0")
 """Types of llama.cpp: the second is 8.5 bits per weight, the third 4.5."""
 
 
@@ -125,13 +124,9 @@ def llama_rows(program: str | None, threads: int | None) -> Iterator[tuple[str, 
     if found is None:
         sys.stdout.write("no llama-bench on PATH or in --llama-bench: rows of llama.cpp are left out\n")
         return
-    ensure_gguf(sys.executable)
     for kind in LLAMA:
-        file = GGUF if kind == "BF16" else GGUF.with_name(GGUF.name.replace("bf16", kind.lower()))
-        if not file.is_file():
-            quantize = shutil.which("llama-quantize") or str(Path(found).with_name("llama-quantize"))
-            subprocess.run([quantize, str(GGUF), str(file), kind], check=True, capture_output=True)
-        yield f"llama.cpp {kind}", _llama(found, file, threads)
+        ensure_gguf(sys.executable, kind)
+        yield f"llama.cpp {kind}", _llama(found, gguf(kind), threads)
 
 
 def _llama(program: str, file: Path, threads: int | None) -> Row:

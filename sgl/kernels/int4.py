@@ -21,7 +21,7 @@ from torch import Tensor
 from sgl.config.int4 import KERNEL_OUTPUTS, is_packed_int4, kernel_group
 from sgl.kernels.matmul import Matmul, choose_matmul, tiled
 
-EXPAND_FROM_ROWS: Final = 48
+EXPAND_FROM_ROWS: Final = 64
 """From here on expanding costs less than what the kernel takes for more rows."""
 EXPANDED_ELEMENTS: Final = 1 << 18
 """Weights expanded at a time: 0.5 or 1 MB."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sgl.config.int4 import is_packed_int4
 from sgl.kernels.int4 import expanded_product, packed_int4_product, plain_grouped_product
-from sgl.kernels.int8 import INT8_MAX, MIDDLE, multiplies_exactly, packed_codes_product
+from sgl.kernels.int8 import INT8_MAX, MIDDLE, largest, multiplies_exactly, packed_codes_product, scale_rows, to_codes
 from sgl.kernels.matmul import Matmul, tiled
 
 FINE: Final = 2 * INT8_MAX
@@ -67,13 +67,12 @@ def two_bytes_product(
     def apply(x: Tensor) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
         split, row_scale = split_rows(rows)
-        coarse, fine = multiply(split).chunk(2)
-        result = coarse.add_(fine, alpha=1 / FINE).mul_(row_scale)
+        coarse, fine = multiply(split, 1.0, None, torch.float32).chunk(2)
+        coarse.add_(fine, alpha=1 / FINE)
         if shift is not None:
-            result.addcmul_(rows.float().sum(-1, keepdim=True), shift)
-        if bias is not None:
-            result.add_(bias)
-        return result.to(dtype).view(*x.shape[:-1], result.shape[-1])
+            coarse.addcmul_(rows.float().sum(-1, keepdim=True) / row_scale, shift)
+        result = scale_rows(coarse, row_scale, bias, dtype)
+        return result.view(*x.shape[:-1], result.shape[-1])
 
     return apply
 
@@ -83,14 +82,12 @@ def split_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
 
     ``x = scale * (coarse + fine / 254)``, up to 1/508 of the scale.
     """
-    count = len(rows)
-    scale = rows.abs().amax(dim=-1, keepdim=True).float().clamp_min_(torch.finfo(torch.float32).tiny).div_(INT8_MAX)
-    steps = rows / scale
+    wide = rows.float()
+    scale = largest(wide).div_(INT8_MAX)
+    steps = wide / scale
     coarse = steps.round()
-    split = torch.empty((2 * count, rows.shape[1]), dtype=torch.uint8)
-    split[:count] = coarse + MIDDLE
-    split[count:] = steps.sub_(coarse).mul_(FINE).add_(MIDDLE + 0.5)
-    return split, scale
+    fine = steps.sub_(coarse).mul_(FINE).round_()
+    return torch.cat([to_codes(coarse), to_codes(fine)]), scale
 
 
 def two_planes_product(

@@ -24,7 +24,7 @@ def round_to_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
     for rows in chunks(weight):
         wide = weight[rows].float()
         scale[rows] = wide.abs().amax(dim=1).clamp_min_(SMALLEST_SCALE).div_(INT8_MAX)
-        codes[rows] = wide.div_(scale[rows].unsqueeze(1)).round_()
+        codes[rows] = (wide / scale[rows].unsqueeze(1)).round_()
     return codes, scale
 
 
@@ -45,7 +45,7 @@ def round_to_int4(weight: Tensor, group: int) -> tuple[Tensor, Tensor, Tensor]:
         steps = high.clamp_min_(0).sub_(low).clamp_min_(SMALLEST_SCALE).div_(INT4_MAX)
         scale[rows] = steps.to(torch.bfloat16)
         zero[rows] = low.neg_().div_(scale[rows]).round_().clamp_(0, INT4_MAX)
-        shifted = wide.div_(scale[rows].unsqueeze(-1)).add_(zero[rows].unsqueeze(-1))
+        shifted = (wide / scale[rows].unsqueeze(-1)).add_(zero[rows].unsqueeze(-1))
         codes[rows] = shifted.round_().clamp_(0, INT4_MAX).flatten(1)
     return codes, scale, zero
 
@@ -56,7 +56,7 @@ def round_to_fp8(weight: Tensor) -> Tensor:
     for rows in chunks(weight):
         wide = weight[rows].float()
         scale = wide.abs().amax(dim=1, keepdim=True).clamp_min_(SMALLEST_SCALE).div_(FP8_MAX)
-        rounded[rows] = wide.div_(scale).to(torch.float8_e4m3fn).float().mul_(scale)
+        rounded[rows] = (wide / scale).to(torch.float8_e4m3fn).float().mul_(scale)
     return rounded
 
 

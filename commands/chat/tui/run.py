@@ -23,7 +23,7 @@ from .look import ASCII, UNICODE
 from .message.picture_chip import load_pictures
 from .setup import Setup
 
-COLLECT: Final = (2_000, 50, 200)
+COLLECT: Final = (2_000, 8, 1_000)
 """Thresholds of the garbage collector while the screen is there: the youngest are few, the rest is left alone."""
 
 COMPARED: Final = "compared"

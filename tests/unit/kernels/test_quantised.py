@@ -70,7 +70,7 @@ def close(result: Tensor, wanted: Tensor, share: float) -> None:
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("rows", ROWS)
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("outputs", "inputs"), [(1, 1), (33, 7), (96, 64), (130, 129)])
+@pytest.mark.parametrize(("outputs", "inputs"), [(1, 1), (33, 7), (96, 64), (130, 129), (1500, 1400)])
 def test_int8_by_packed_bytes_is_its_twin(outputs: int, inputs: int, dtype: torch.dtype, rows: int, bias: bool) -> None:
     torch.manual_seed(outputs)
     weight = torch.randint(-127, 128, (outputs, inputs), dtype=torch.int8)
@@ -80,7 +80,7 @@ def test_int8_by_packed_bytes_is_its_twin(outputs: int, inputs: int, dtype: torc
     result = packed_int8_product(weight, scale, offset, dtype)(x)
     assert result.dtype == dtype
     # Whole numbers are exact in both; scales are applied in another order.
-    close(result, wanted, 1e-5 if dtype == torch.float32 else 1e-4)
+    close(result, wanted, 1e-5 if dtype == torch.float32 else 2e-3)
 
 
 def test_int8_rounds_activations_row_by_row() -> None:

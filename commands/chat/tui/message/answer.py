@@ -11,6 +11,7 @@ from textual.widget import Widget
 from ...text.segments import Piece, Segments, cut
 from .block import Block, MarkdownBlock, PlainBlock
 from .code_block import CodeBlock
+from .placed import placed_size
 from .text_lines import TextLines
 
 PAGE_LETTERS: Final = 2000
@@ -29,6 +30,8 @@ class Answer(Vertical):
 
     BLANK = True  # Of itself it shows nothing; drawing its empty lines at each step would cost as much as the text.
     DEFAULT_CSS = "Answer { height: auto; }"
+
+    virtual_size = placed_size()
 
     def __init__(self, source: str = "", *, plain: bool = False) -> None:
         super().__init__()

@@ -25,6 +25,7 @@ from ..look import Marks
 from .answer import Answer
 from .logprobs_view import ScoresView
 from .picture_chip import PictureChip
+from .placed import placed_size
 from .shown import Shown, figures_line
 from .thoughts import Showing, Thoughts
 from .tool_card import ToolCard
@@ -49,6 +50,8 @@ class MessageView(Vertical, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(MESSAGE)
+
+    virtual_size = placed_size()
 
     class Chosen(WidgetMessage):
         """A key was pressed on a message; ``what`` is the word of the row in `keys.MESSAGE`."""

@@ -25,6 +25,7 @@ from textual.widget import Widget
 from ..panels.found import Found
 from .block import Block, Look
 from .code_block import CodeBlock
+from .placed import placed_size
 
 PADDING: Final = 1
 """Cells at both sides of a boxed block."""
@@ -49,6 +50,8 @@ class TextLines(Widget):
     """Shows blocks below one another, a blank line between them."""
 
     DEFAULT_CSS = "TextLines { height: auto; width: 1fr; text-wrap: nowrap; }"
+
+    virtual_size = placed_size()
 
     class Copied(Message):
         """Somebody wants a block's code on the clipboard."""

@@ -11,6 +11,7 @@ from textual.message import Message as WidgetMessage
 from textual.widget import Widget
 
 from ..message.message_view import MessageView
+from ..message.placed import placed_size
 from ..message.shown import Shown
 
 AT_ONCE: Final = 20
@@ -23,6 +24,8 @@ class Transcript(VerticalScroll, can_focus=False):
     """Scrolls over messages and stays at the end while nobody scrolls away."""
 
     BLANK = True  # See `Answer`.
+
+    virtual_size = placed_size()
 
     class Moved(WidgetMessage):
         """The end came into sight, or left it."""
