@@ -1,8 +1,8 @@
 """The benchmark's model as a GGUF file for llama.cpp: ``python -m benchmarks.gguf_model [BF16|Q8_0|Q4_0]``.
 
 Needs the package ``gguf`` (llama.cpp's own writer). Matrices stay bfloat16 bit for bit or become blocks of 8 or 4 bits,
-the embedding, which is the head, too; norms become float32 as llama.cpp wants them, and the tokenizer has the same ids and texts. Runs with the Python that has ``gguf``,
-so it imports nothing else that is not in every Python with numpy.
+the embedding, which is the head, too; norms become float32 as llama.cpp wants them, and the tokenizer has the same ids
+and texts. Runs with the Python that has ``gguf``, so it imports nothing else that is not in every Python with numpy.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class ResolvedConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     model_path: str
     dtype: DTypeName
-    quantization: str | None
+    quantization: str
     kv_cache_dtype: DTypeName | KvStorage
     load_format: LoadFormat
     max_model_len: int

@@ -45,14 +45,12 @@ ENGINE_FLAGS: Final = (
         "--quantization",
         Choice(
             {"auto": None, **{name: name for name in QUANTIZATIONS}},
-            synonyms={
-                **{"none": "auto", "w8a8_int8": "int8", "w8a8_fp8": "fp8", "gptq_marlin": "gptq", "awq_marlin": "awq"},
-            },
+            synonyms={"w8a8_int8": "int8", "w8a8_fp8": "fp8", "gptq_marlin": "gptq", "awq_marlin": "awq"},
         ),
         ("engine.quantization",),
         MEMORY,
-        "Weights in fewer bits: int8 and int4 are made as they are loaded and are faster on a CPU, fp8 is only rounded "
-        "to there. auto is as the checkpoint has them; gptq, awq, compressed-tensors and mxfp4 check that it has those.",
+        "Weights in fewer bits, made as they are loaded: int8 and int4 stay so on a CPU, fp8 is only rounded to. "
+        "auto is as the checkpoint has them; gptq, awq, compressed-tensors and mxfp4 check that it has those.",
         default="auto",
         aliases=("-q",),
         common=True,

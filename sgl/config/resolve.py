@@ -22,6 +22,7 @@ CPU_MEMORY_FRACTION: Final = 0.5
 """Share of the machine's memory for weights and KV pool on a CPU, where other programs live too."""
 QUEUE_FACTOR: Final = 4
 MIN_QUEUE: Final = 256
+NOT_QUANTISED: Final = "none"
 ONE_THREAD_BELOW: Final = 4_000_000
 """Parameters under which a second thread costs more in barriers than it computes."""
 
@@ -103,7 +104,7 @@ def decide(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tupl
     resolved = ResolvedConfig(
         model_path=config.model_path,
         dtype=dtype,
-        quantization=None if model.quantization is None else str(model.quantization),
+        quantization=NOT_QUANTISED if model.quantization is None else str(model.quantization),
         kv_cache_dtype=kv_cache_dtype,
         load_format=config.load_format,
         max_model_len=max_model_len,
@@ -130,6 +131,7 @@ def _quantised(model: ModelConfig, dtype: DTypeName) -> Iterator[Reason]:
     """Says how the checkpoint is quantised, and what that comes to here."""
     scheme = model.quantization
     if scheme is None:
+        yield Reason("quantization", NOT_QUANTISED, "the checkpoint is not quantised")
         return
     whys = ["--quantization asks for it" if scheme.at_load else "config.json says so", *scheme.notes]
     if scheme.method == "fp8":

@@ -2,20 +2,21 @@
 
 Whole numbers are multiplied and summed exactly, so a row's result does not depend on what else is computed; the
 scales of weight and row come after. Microseconds per call, one thread of a Xeon with AMX, weight 6144 x 1024 rotated
-through 75 MB, quantising the activations included (last column: the same CPU held to AVX512-VNNI,
-``ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI``):
+through 75 MB; the two last columns are the same CPU held to AVX512-VNNI (``ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI``):
 
-    rows   bfloat16 packed   torch._int_mm   oneDNN packed   without AMX: packed, bfloat16
-       1         880              964              540             650    1190
-       4         853              931              567               -       -
-      16         871              916              620            1100   17700
-      64        1360             1240             1170            2050   27700
-     256        3960             8340             3300               -       -
+    rows   bfloat16 packed   torch._int_mm   packed bytes   with rounding, scaling   no AMX: packed bytes   bfloat16
+       1         930              930             530                600                      620              1190
+      16        1010              950             570                720                     1100             17700
+      64        1320             1250             950               1170                     1930             27700
+     512        7000            10070            4600               8000                        -                 -
 
-`torch._int_mm` lays the weight out afresh in every call, so the packed way wins at every count of rows. Two facts of
-oneDNN 3.12 shape it: signed activations take a way that is 1000 times slower on CPUs without AMX, so activations
-are unsigned, 128 being zero; and where a CPU lacks VNNI, pairs of products saturate at 16 bits and results are wrong
-by a fifth. `multiplies_exactly` tries that once, and weights stay plain where it is so.
+The figures are the best of several runs on a shared machine. Rounding activations and scaling results are passes of
+torch over memory, which for many rows take as long as the product. `torch._int_mm` lays the weight out afresh in every
+call, so the packed way wins at every count of rows.
+
+Two facts of oneDNN 3.12 shape it: signed activations take a way that is 1000 times slower on CPUs without AMX, so
+activations are unsigned, 128 being zero; and where a CPU lacks VNNI, pairs of products saturate at 16 bits and results
+are wrong by a fifth. `multiplies_exactly` tries that once, and the plain way is taken where it is so.
 """
 
 from __future__ import annotations
@@ -145,7 +146,9 @@ def scale_rows(result: Tensor, row_scale: Tensor, bias: Tensor | None, dtype: to
         return _scale(result, row_scale, bias).to(dtype)
     scaled = torch.empty(result.shape, dtype=dtype)
     step = _rows_in_cache(result)
-    for own, rows, scale in zip(scaled.split(step), result.split(step), row_scale.split(step), strict=True):
+    for own, rows, scale in zip(
+        torch.split(scaled, step), torch.split(result, step), torch.split(row_scale, step), strict=True
+    ):
         own.copy_(_scale(rows, scale, bias))
     return scaled
 

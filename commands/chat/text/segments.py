@@ -12,7 +12,7 @@ from typing import Final
 
 from .fences import CodeBlock, MarkdownBlocks
 
-LIVE_LETTERS: Final = 1000
+LIVE_LETTERS: Final = 500
 """A last piece of Markdown longer than this is cut where it may be."""
 
 _FENCE_TO_BE: Final = re.compile(r" {0,3}(?:`+[^`]*|~{2,}.*)\Z")

@@ -61,6 +61,7 @@ def test_every_auto_has_a_reason_and_no_wish_has_one() -> None:
     assert names == {
         "dtype",
         "kv_cache_dtype",
+        "quantization",
         "max_model_len",
         "page_size",
         "max_running_requests",
@@ -73,6 +74,7 @@ def test_every_auto_has_a_reason_and_no_wish_has_one() -> None:
     assert {text.partition(":")[0] for text in wished.reasons} == {
         "dtype",
         "kv_cache_dtype",
+        "quantization",
         "mem_fraction_static",
         "max_queued_requests",
     }
