@@ -204,6 +204,12 @@ class Echoes:
     ms: list[float] = field(default_factory=list)
     cpu: float | None = None
 
+    @classmethod
+    def of(cls, *parts: Echoes) -> Echoes:
+        """Those of several chats together."""
+        shares = [part.cpu for part in parts if part.cpu is not None]
+        return cls([ms for part in parts for ms in part.ms], statistics.mean(shares) if shares else None)
+
     def line(self) -> str:
         """Median, 99th percentile and worst."""
         values = sorted(self.ms)
@@ -277,6 +283,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measures and prints; returns 1 when a bound is not met."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chat_screen", description=__doc__)
     parser.add_argument("--runs", type=int, default=10, help="starts to measure")
+    parser.add_argument("--answers", type=int, default=3, help="answers to type through, each in a new chat")
     parser.add_argument("--rate", type=float, default=150.0, help="pieces per second")
     parser.add_argument("--letters", type=int, default=15_000, help="length of the answer")
     options = parser.parse_args(argv)
@@ -289,7 +296,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         starts = [first_frame(command, environ) for _ in range(options.runs)]
         imports = statistics.median(imports_ms(environ) for _ in range(options.runs))
         seconds = len(text) / PIECE_LETTERS / options.rate
-        still, busy = streaming(command, environ, seconds)
+        both = [streaming(command, environ, seconds) for _ in range(options.answers)]
+        still, busy = Echoes.of(*(each[0] for each in both)), Echoes.of(*(each[1] for each in both))
     frame = statistics.median(starts)
     met = (frame <= FRAME_BOUND_MS, busy.p99 <= ECHO_BOUND_MS)
     verdict = ["met" if each else "NOT met" for each in met]
