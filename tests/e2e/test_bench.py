@@ -186,7 +186,9 @@ def test_a_server_that_is_not_ready_in_time(bench: Bench) -> None:
     assert impatient.returncode == 5
     assert impatient.stderr.startswith(f"error: {server.url} was not ready within 0.5 s: loading the model\n")
     assert patient.returncode == 0
-    assert bench("--url", "http://127.0.0.1:1", "--ready-timeout", "100ms").returncode == 5
+    absent = bench("--url", "http://127.0.0.1:1", "--ready-timeout", "2.2")
+    assert absent.returncode == 5
+    assert absent.stderr.startswith("waiting for http://127.0.0.1:1/v1, up to 2.2 s\nerror: ")
 
 
 @pytest.mark.parametrize(

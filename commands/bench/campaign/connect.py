@@ -6,8 +6,10 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from typing import Final
 
 from sgl.errors import UsageError
+from sgl.terminal import Terminal
 
 from ...chat.client.failures import NoServer
 from ...chat.client.find import NobodyRuns, named_endpoint
@@ -20,6 +22,9 @@ from ..flags.plan import TargetWish
 from ..target.find import Found, found
 from ..target.ready import NeverReady, wait_until_ready
 from ..target.target import Target
+
+PATIENCE: Final = 2.0
+"""Seconds before a line says what is waited for, where nobody watches."""
 
 
 @contextmanager
@@ -67,5 +72,20 @@ def _wait(target: Target, seconds: float, quiet: bool) -> None:
     if quiet:
         wait_until_ready(target, seconds)
         return
+    if not Terminal(sys.stderr).interactive:
+        wait_until_ready(target, seconds, _SaidOnce(target.url, seconds))
+        return
     with Waiting(sys.stderr) as line:
         wait_until_ready(target, seconds, lambda waited: line.show([f"whether {target.url} is ready ({waited:.0f} s)"]))
+
+
+class _SaidOnce:
+    """Where nobody watches: one plain line, when it takes longer than a look."""
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self._line: str | None = f"waiting for {url}, up to {seconds:g} s"
+
+    def __call__(self, waited: float) -> None:
+        if waited >= PATIENCE and self._line is not None:
+            print(self._line, file=sys.stderr, flush=True)
+            self._line = None
