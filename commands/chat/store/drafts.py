@@ -28,6 +28,9 @@ INTERVAL_SECONDS: Final = 0.05
 REST: Final = 20
 """After a save that took long, the next one waits this many times as long: a large text does not keep a disk busy."""
 
+RETRY_SECONDS: Final = 0.5
+"""Time until a save that failed is tried again."""
+
 INTERRUPTED: Final = "interrupted"
 
 
@@ -143,7 +146,9 @@ class Draft:
                 self.problem = None
             except SglError as error:
                 self.problem = error
-            time.sleep(max(INTERVAL_SECONDS, REST * (time.monotonic() - began)))
+                self._news.set()  # It is tried again.
+            took = time.monotonic() - began
+            time.sleep(max(INTERVAL_SECONDS if self.problem is None else RETRY_SECONDS, REST * took))
 
 
 class Drafts:

@@ -53,7 +53,7 @@ for number in range(100_000):
 """
 """Answers itself as fast as it can; each line is a reply that was finished."""
 
-PROMISE_SECONDS = 1.0
+PROMISE_SECONDS = 0.1
 SLACK_SECONDS = 1.0
 """For a machine that is busy with other tests; an idle one needs none."""
 
@@ -82,13 +82,14 @@ def thread_of(store: ChatStore) -> str:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_kill_9_loses_nothing_that_was_shown_a_second_before(path: Path, seed: int) -> None:
+def test_kill_9_loses_nothing_that_was_there_a_moment_before(path: Path, seed: int) -> None:
     end = random.Random(seed).uniform(0.1, 2.6)
     thread_id, *shown = killed(STREAMER, path, end)
     with open_store(path) as store:
         assert store._database.rows("SELECT * FROM draft") == []
         assert list(path.with_name("chat.db-live").iterdir()) == []
-        moments = [(float(moment), int(length)) for moment, length in map(str.split, shown)]
+        # What was read ahead with the first line is not among the rest, which may begin within a line.
+        moments = [(float(words[0]), int(words[1])) for words in map(str.split, shown) if len(words) == 2]
         last = moments[-1][0] if moments else 0.0
         promised = max(
             (length for moment, length in moments if moment < last - PROMISE_SECONDS - SLACK_SECONDS), default=0
