@@ -60,15 +60,19 @@ class Transcript(VerticalScroll, can_focus=False):
         self.anchor()
 
     async def load(self, messages: Sequence[Shown]) -> None:
-        """Shows a conversation in place of what is there."""
+        """Shows a conversation in place of what is there; nothing, as in `add`, when the screen has been left."""
+        if not self.is_attached:
+            return
         await self.remove_children()
         self._older = list(messages[:-AT_ONCE])
         await self.mount(*map(self._make, messages[-AT_ONCE:]))
         self.follow()
 
     async def add(self, widget: Widget) -> None:
-        """Adds a widget at the end."""
-        await self.mount(widget)
+        """Adds a widget at the end, unless the screen has been left meanwhile: a server that is looked for may be found
+        while the chat ends."""
+        if self.is_attached:
+            await self.mount(widget)
 
     async def cut(self, hash: str | None) -> None:
         """Takes the message ``hash`` and everything below it away; None takes everything but messages away."""
