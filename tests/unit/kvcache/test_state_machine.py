@@ -30,7 +30,7 @@ from sgl.kvcache.lease import Lease
 
 from .tree_model import Prefix, TreeModel, pages_in
 
-EXAMPLES = int(os.environ.get("SGL_TEST_EXAMPLES", "600"))
+EXAMPLES = int(os.environ.get("SGL_TEST_EXAMPLES", "300"))
 MAX_ROWS = 5
 MAX_ROW_TOKENS = 64
 MAX_IN_FLIGHT = 2

@@ -95,7 +95,7 @@ def test_two_changes_together_where_one_is_not_enough() -> None:
     assert all(len(change.flags) > 1 for change in changes)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     memory=st.floats(0.5, 40),
     share=st.floats(0.2, 1),
@@ -127,7 +127,7 @@ def test_every_change_is_what_its_flags_say_and_fits(gpus: int, **drawn: Any) ->
     assert available == sorted(available, reverse=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     field=st.sampled_from(["max_model_len", "running", "chunk", "element_bytes", "kv_element_bytes"]),
     memory=st.floats(0.5, 40),
