@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sgl.config.held import products
-from sgl.config.layout.decoder import weights
+from sgl.config.layout.decoder import counted_weights
 from sgl.config.layout.weight import VOCABULARY_MULTIPLE, ExpertStack, Matrix, shared
 from sgl.config.model import ModelConfig
 
@@ -90,16 +90,16 @@ def packing_bytes(
         exact: The CPU multiplies bytes (`sgl.config.held.multiplies_bytes`).
     """
     added = 0
-    for weight in weights(model):
+    for weight, times in counted_weights(model):
         match weight:
             case Matrix() if not weight.apart:
                 for outputs, inputs, holding in products(weight, model.quantization, tp):
                     if holding is None or holding.kind == "expanded":
-                        added += _added(packing, outputs, inputs, element_bytes)
+                        added += times * _added(packing, outputs, inputs, element_bytes)
                     if holding is not None:
-                        added += holding.added(outputs, inputs, exact=exact)
+                        added += times * holding.added(outputs, inputs, exact=exact)
             case ExpertStack(_, count, inputs, outputs):
-                added += count * _added(packing, outputs, inputs, element_bytes)
+                added += times * count * _added(packing, outputs, inputs, element_bytes)
             case _:
                 pass
     if model.tie_embeddings and packing is not None:

@@ -9,7 +9,7 @@ from math import prod
 from typing import Final
 
 from sgl.config.held import Holding, holding_of, is_quantised
-from sgl.config.layout.decoder import weights
+from sgl.config.layout.decoder import counted_weights, weights
 from sgl.config.layout.weight import VOCABULARY_MULTIPLE, ExpertStack, Matrix, Norm, Table, Vector, Weight, shared
 from sgl.config.model import ModelConfig
 from sgl.config.quantization import Quantization
@@ -178,7 +178,11 @@ def _split(weight: Matrix, tensor: StoredTensor, units: int) -> Split | None:
 
 def parameter_bytes(model: ModelConfig, element_bytes: int, tp: int = 1) -> int:
     """Bytes of the parameters of one rank, as `Layer.weight_bytes` reports them after a load."""
-    return sum(each.bytes_of(tp, element_bytes) for each in parameters(model))
+    return sum(
+        times * each.bytes_of(tp, element_bytes)
+        for weight, times in counted_weights(model)
+        for each in stored(weight, model.quantization)
+    )
 
 
 @dataclass(frozen=True, slots=True)

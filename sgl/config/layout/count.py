@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sgl.config.layout.decoder import layer_weights, weights
+from sgl.config.layout.decoder import counted_weights, layer_weights
 from sgl.config.layout.group import ExpertWeights, parts
 from sgl.config.layout.weight import elements
 from sgl.config.model import ModelConfig
@@ -10,7 +10,7 @@ from sgl.config.model import ModelConfig
 
 def parameter_count(model: ModelConfig) -> int:
     """Parameters of the model; a tied head counts once."""
-    return sum(map(elements, weights(model)))
+    return sum(times * elements(weight) for weight, times in counted_weights(model))
 
 
 def active_parameter_count(model: ModelConfig) -> int:

@@ -77,6 +77,22 @@ def weights(model: ModelConfig) -> Iterator[Weight]:
         yield outer.head
 
 
+def counted_weights(model: ModelConfig) -> Iterator[tuple[Weight, int]]:
+    """For sums: each weight with how many are like it in all but its name.
+
+    Layers are alike when both have experts or neither has. A scheme may treat modules by name, so a quantised model's
+    weights are told one by one.
+    """
+    if model.quantization is not None:
+        yield from ((weight, 1) for weight in weights(model))
+        return
+    yield from ((weight, 1) for weight in parts(outer_weights(model)))
+    for experts in (False, True):
+        layers = [layer for layer in range(model.num_layers) if model.has_experts(layer) == experts]
+        if layers:
+            yield from ((weight, len(layers)) for weight in parts(layer_weights(model, layers[0])))
+
+
 def _norm(model: ModelConfig, name: str, size: int) -> Norm:
     return Norm(name, size, bias=model.norm == "layer")
 
