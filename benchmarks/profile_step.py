@@ -22,6 +22,7 @@ import torch
 
 from benchmarks.engines import KV_TOKENS, STORIES, tiny_ids
 from benchmarks.model import MODEL, ensure_model
+from benchmarks.watched_steps import watched_steps
 from benchmarks.workload import Scenario, token_ids
 from sgl.batch.batch import Batch
 from sgl.config.engine import EngineConfig
@@ -84,21 +85,10 @@ class Profile:
             self._scheduler.receive(
                 Generate(rid=self._next_rid, input_ids=pack_ids(prompt), sampling=params, seed=self._next_rid)
             )
-        planner = self._scheduler.planner
-        plan = planner.plan
-        while not planner.idle:
-            planned: list[Batch | None] = []
-
-            def noted(now: float, planned: list[Batch | None] = planned) -> Batch | None:
-                planned.append(plan(now))
-                return planned[0]
-
-            planner.plan = noted  # type: ignore[method-assign]
-            self._scheduler.step()
-            del planner.plan
+        for batch, _ in watched_steps(self._scheduler):
             parts = self._stopwatch.take()
-            if planned[0] is not None:
-                title = _title(planned[0])
+            if batch is not None:
+                title = _title(batch)
                 self.kinds.setdefault(title, Kind(title)).steps.append(parts)
 
 

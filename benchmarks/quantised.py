@@ -22,7 +22,7 @@ from typing import Any, Final
 from benchmarks.engines import ensure_gguf, gguf
 from benchmarks.machine import cpu_name
 from benchmarks.model import ensure_model
-from sgl.batch.batch import Batch
+from benchmarks.watched_steps import watched_steps
 from sgl.config.engine import EngineConfig
 from sgl.ipc.token_ids import pack_ids
 from sgl.protocol.messages import Generate
@@ -87,21 +87,8 @@ class Subject:
     def _decode(self, batch: int, steps: int) -> float:
         """The fastest of the steps in which all requests get one token."""
         self._ask(batch, CONTEXT, steps)
-        best, planner = float("inf"), self._scheduler.planner
-        plan = planner.plan
-        while not planner.idle:
-            planned: list[Batch | None] = []
-
-            def noted(now: float, planned: list[Batch | None] = planned) -> Batch | None:
-                planned.append(plan(now))
-                return planned[0]
-
-            planner.plan = noted  # type: ignore[method-assign]
-            begun = time.perf_counter()
-            self._scheduler.step()
-            seconds = time.perf_counter() - begun
-            del planner.plan
-            step = planned[0]
+        best = float("inf")
+        for step, seconds in watched_steps(self._scheduler):
             if step is not None and step.decode_only and len(step.entries) == batch:
                 best = min(best, seconds)
         return best
