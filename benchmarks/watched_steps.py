@@ -15,8 +15,8 @@ def watched_steps(scheduler: Scheduler) -> Iterator[tuple[Batch | None, float]]:
     plan = planner.plan
     planned: list[Batch | None] = []
 
-    def noted(now: float) -> Batch | None:
-        planned.append(plan(now))
+    def noted(now: float, *, in_flight: bool = False) -> Batch | None:
+        planned.append(plan(now, in_flight=in_flight))
         return planned[-1]
 
     while not planner.idle:

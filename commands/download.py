@@ -98,8 +98,9 @@ def download(
 def _judge(hub: Hub, plan: Download) -> Fit:
     from sgl.device import probe_cpu
     from sgl.preview.fit import judge
+    from sgl.preview.gpu import look_for_gpu
 
-    return judge(hub.read(plan, "config.json"), probe_cpu())
+    return judge(hub.read(plan, "config.json"), probe_cpu(), look_for_gpu())
 
 
 def _announce(plan: Download, fit: Fit, local_dir: Path | None, display: Display) -> None:

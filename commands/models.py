@@ -50,9 +50,10 @@ def show(
     as_json: AsJson = False,
 ) -> int:
     """Show what is known about a model."""
+    from sgl.preview.gpu import look_for_gpu
     from sgl.preview.model_card import card_lines, describe
 
-    card = describe(_find(name))
+    card = describe(_find(name), look_for_gpu())
     if as_json:
         print(json.dumps(card.to_json(), indent=2))
     else:
@@ -89,9 +90,11 @@ def _list(*, as_json: bool, quiet: bool) -> int:
     if quiet:
         print("\n".join(model.name for model in found))
         return 0
+    from sgl.preview.gpu import look_for_gpu
     from sgl.preview.model_card import describe, list_lines  # Reads every config.json, which names alone need not.
 
-    cards = [describe(model) for model in found]
+    accelerator = look_for_gpu()
+    cards = [describe(model, accelerator) for model in found]
     if as_json:
         print(json.dumps([card.to_json(short=True) for card in cards], indent=2))
         return 0

@@ -16,13 +16,15 @@ _sgl_place() {
                 --load-format --dtype --max-model-len --trust-remote-code --host --port --api-key --api-key-file
                 --log-level --mem-fraction-static --max-total-tokens --page-size --quantization --kv-cache-dtype
                 --disable-radix-cache --max-running-requests --max-queued-requests --chunked-prefill-size
-                --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --deterministic --device
-                --threads --tp --seed --max-body-bytes --max-connections --request-timeout --queue-timeout
-                --drain-timeout --config --profile --dry-run --json --detach --help'
+                --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --disable-overlap-schedule
+                --deterministic --device --attention-backend --cuda-graph-max-bs --disable-cuda-graph --threads --tp
+                --seed --max-body-bytes --max-connections --request-timeout --queue-timeout --drain-timeout --config
+                --profile --dry-run --json --detach --help'
             aliases='-m --model-path --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
                 --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
-                --max-num-batched-tokens --scheduling-policy --enable-deterministic-inference -t -tp --tp-size
-                --tensor-parallel-size --random-seed -d --background -h'
+                --max-num-batched-tokens --scheduling-policy --no-async-scheduling --enable-deterministic-inference
+                --max-cudagraph-capture-size --enforce-eager -t -tp --tp-size --tensor-parallel-size --random-seed
+                -d --background -h'
             operand='model' operands=1
             ;;
         'chat')
@@ -57,13 +59,15 @@ _sgl_place() {
                 --load-format --dtype --max-model-len --trust-remote-code --host --port --api-key --api-key-file
                 --log-level --mem-fraction-static --max-total-tokens --page-size --quantization --kv-cache-dtype
                 --disable-radix-cache --max-running-requests --max-queued-requests --chunked-prefill-size
-                --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --deterministic --device
-                --threads --tp --random-seed --max-body-bytes --max-connections --request-timeout --queue-timeout
-                --drain-timeout --config --profile --dry-run --detach --help'
+                --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --disable-overlap-schedule
+                --deterministic --device --attention-backend --cuda-graph-max-bs --disable-cuda-graph --threads --tp
+                --random-seed --max-body-bytes --max-connections --request-timeout --queue-timeout --drain-timeout
+                --config --profile --dry-run --detach --help'
             aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
                 --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
-                --max-num-batched-tokens --scheduling-policy --enable-deterministic-inference -t -tp --tp-size
-                --tensor-parallel-size -d --background -h'
+                --max-num-batched-tokens --scheduling-policy --no-async-scheduling --enable-deterministic-inference
+                --max-cudagraph-capture-size --enforce-eager -t -tp --tp-size --tensor-parallel-size -d --background
+                -h'
             operand='model' operands=1
             ;;
         'bench one-batch')
@@ -72,13 +76,15 @@ _sgl_place() {
                 --max-model-len --trust-remote-code --host --port --api-key --api-key-file --log-level
                 --mem-fraction-static --max-total-tokens --page-size --quantization --kv-cache-dtype
                 --disable-radix-cache --max-running-requests --max-queued-requests --chunked-prefill-size
-                --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --deterministic --device
-                --threads --tp --random-seed --max-body-bytes --max-connections --request-timeout --queue-timeout
-                --drain-timeout --config --profile --dry-run --detach --help'
+                --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --disable-overlap-schedule
+                --deterministic --device --attention-backend --cuda-graph-max-bs --disable-cuda-graph --threads --tp
+                --random-seed --max-body-bytes --max-connections --request-timeout --queue-timeout --drain-timeout
+                --config --profile --dry-run --detach --help'
             aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
                 --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
-                --max-num-batched-tokens --scheduling-policy --enable-deterministic-inference -t -tp --tp-size
-                --tensor-parallel-size -d --background -h'
+                --max-num-batched-tokens --scheduling-policy --no-async-scheduling --enable-deterministic-inference
+                --max-cudagraph-capture-size --enforce-eager -t -tp --tp-size --tensor-parallel-size -d --background
+                -h'
             operand='model' operands=1
             ;;
         'bench startup')
@@ -87,12 +93,14 @@ _sgl_place() {
                 --api-key-file --log-level --mem-fraction-static --max-total-tokens --page-size --quantization
                 --kv-cache-dtype --disable-radix-cache --max-running-requests --max-queued-requests
                 --chunked-prefill-size --schedule-policy --speculative-algorithm --speculative-num-draft-tokens
-                --deterministic --device --threads --tp --seed --max-body-bytes --max-connections --request-timeout
+                --disable-overlap-schedule --deterministic --device --attention-backend --cuda-graph-max-bs
+                --disable-cuda-graph --threads --tp --seed --max-body-bytes --max-connections --request-timeout
                 --queue-timeout --drain-timeout --config --profile --dry-run --detach --help'
             aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
                 --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
-                --max-num-batched-tokens --scheduling-policy --enable-deterministic-inference -t -tp --tp-size
-                --tensor-parallel-size --random-seed -d --background -h'
+                --max-num-batched-tokens --scheduling-policy --no-async-scheduling --enable-deterministic-inference
+                --max-cudagraph-capture-size --enforce-eager -t -tp --tp-size --tensor-parallel-size --random-seed
+                -d --background -h'
             operand='model' operands=1
             ;;
         'ps')
@@ -144,12 +152,14 @@ _sgl_place() {
                 --api-key-file --log-level --mem-fraction-static --max-total-tokens --page-size --quantization
                 --kv-cache-dtype --disable-radix-cache --max-running-requests --max-queued-requests
                 --chunked-prefill-size --schedule-policy --speculative-algorithm --speculative-num-draft-tokens
-                --deterministic --device --threads --tp --seed --max-body-bytes --max-connections --request-timeout
+                --disable-overlap-schedule --deterministic --device --attention-backend --cuda-graph-max-bs
+                --disable-cuda-graph --threads --tp --seed --max-body-bytes --max-connections --request-timeout
                 --queue-timeout --drain-timeout --config --profile --dry-run --detach --help'
             aliases='-v -m --model-path --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
                 --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
-                --max-num-batched-tokens --scheduling-policy --enable-deterministic-inference -t -tp --tp-size
-                --tensor-parallel-size --random-seed -d --background -h'
+                --max-num-batched-tokens --scheduling-policy --no-async-scheduling --enable-deterministic-inference
+                --max-cudagraph-capture-size --enforce-eager -t -tp --tp-size --tensor-parallel-size --random-seed
+                -d --background -h'
             operand='model' operands=1
             ;;
         'completion')
@@ -180,9 +190,10 @@ _sgl_value() {
                 --revision | --served-model-name | --alias | --max-model-len | --context-length | --ctx-size | \
                     -c | --api-key | --mem-fraction-static | --gpu-memory-utilization | --max-total-tokens | \
                     --page-size | --block-size | --max-running-requests | --max-num-seqs | --max-queued-requests | \
-                    --chunked-prefill-size | --max-num-batched-tokens | --speculative-num-draft-tokens | --threads | \
-                    -t | --tp | -tp | --tp-size | --tensor-parallel-size | --seed | --random-seed | --max-body-bytes \
-                    | --max-connections | --request-timeout | --queue-timeout | --drain-timeout) value='any' ;;
+                    --chunked-prefill-size | --max-num-batched-tokens | --speculative-num-draft-tokens | \
+                    --cuda-graph-max-bs | --max-cudagraph-capture-size | --threads | -t | --tp | -tp | --tp-size | \
+                    --tensor-parallel-size | --seed | --random-seed | --max-body-bytes | --max-connections | \
+                    --request-timeout | --queue-timeout | --drain-timeout) value='any' ;;
                 --chat-template | --api-key-file | --config) value='file' ;;
                 --load-format) value='=auto safetensors dummy' ;;
                 --dtype) value='=auto bfloat16 float16 float32' ;;
@@ -193,7 +204,8 @@ _sgl_value() {
                 --kv-cache-dtype) value='=auto fp8_e4m3 int8' ;;
                 --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
                 --speculative-algorithm) value='=none ngram' ;;
-                --device) value='=auto cpu' ;;
+                --device) value='=auto cpu cuda' ;;
+                --attention-backend) value='=auto torch triton flashinfer' ;;
                 --profile) value='profile' ;;
             esac
             ;;
@@ -240,56 +252,9 @@ _sgl_value() {
                     --revision | --served-model-name | --alias | --max-model-len | --context-length | --ctx-size | \
                     -c | --api-key | --mem-fraction-static | --gpu-memory-utilization | --max-total-tokens | \
                     --page-size | --block-size | --max-running-requests | --max-num-seqs | --max-queued-requests | \
-                    --chunked-prefill-size | --max-num-batched-tokens | --speculative-num-draft-tokens | --threads | \
-                    -t | --tp | -tp | --tp-size | --tensor-parallel-size | --random-seed | --max-body-bytes | \
-                    --max-connections | --request-timeout | --queue-timeout | --drain-timeout) value='any' ;;
-                --chat-template | --api-key-file | --config) value='file' ;;
-                --load-format) value='=auto safetensors dummy' ;;
-                --dtype) value='=auto bfloat16 float16 float32' ;;
-                --host) value='=127.0.0.1 0.0.0.0 localhost ::1' ;;
-                --port) value='port' ;;
-                --log-level | --uvicorn-log-level) value='=debug info warning error' ;;
-                --quantization | -q) value='=auto int8 int4 fp8 gptq awq compressed-tensors mxfp4' ;;
-                --kv-cache-dtype) value='=auto fp8_e4m3 int8' ;;
-                --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
-                --speculative-algorithm) value='=none ngram' ;;
-                --device) value='=auto cpu' ;;
-                --profile) value='profile' ;;
-            esac
-            ;;
-        'bench one-batch')
-            case $2 in
-                -m | --model | --model-path | --tokenizer | --tokenizer-path) value='model' ;;
-                --batch | --input-len | --output-len | --repeat | --temperature | --seed | --revision | \
-                    --served-model-name | --alias | --max-model-len | --context-length | --ctx-size | -c | --api-key \
-                    | --mem-fraction-static | --gpu-memory-utilization | --max-total-tokens | --page-size | \
-                    --block-size | --max-running-requests | --max-num-seqs | --max-queued-requests | \
-                    --chunked-prefill-size | --max-num-batched-tokens | --speculative-num-draft-tokens | --threads | \
-                    -t | --tp | -tp | --tp-size | --tensor-parallel-size | --random-seed | --max-body-bytes | \
-                    --max-connections | --request-timeout | --queue-timeout | --drain-timeout) value='any' ;;
-                --chat-template | --api-key-file | --config) value='file' ;;
-                --load-format) value='=auto safetensors dummy' ;;
-                --dtype) value='=auto bfloat16 float16 float32' ;;
-                --host) value='=127.0.0.1 0.0.0.0 localhost ::1' ;;
-                --port) value='port' ;;
-                --log-level | --uvicorn-log-level) value='=debug info warning error' ;;
-                --quantization | -q) value='=auto int8 int4 fp8 gptq awq compressed-tensors mxfp4' ;;
-                --kv-cache-dtype) value='=auto fp8_e4m3 int8' ;;
-                --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
-                --speculative-algorithm) value='=none ngram' ;;
-                --device) value='=auto cpu' ;;
-                --profile) value='profile' ;;
-            esac
-            ;;
-        'bench startup')
-            case $2 in
-                -m | --model | --model-path | --tokenizer | --tokenizer-path) value='model' ;;
-                --starts | --revision | --served-model-name | --alias | --max-model-len | --context-length | \
-                    --ctx-size | -c | --api-key | --mem-fraction-static | --gpu-memory-utilization | \
-                    --max-total-tokens | --page-size | --block-size | --max-running-requests | --max-num-seqs | \
-                    --max-queued-requests | --chunked-prefill-size | --max-num-batched-tokens | \
-                    --speculative-num-draft-tokens | --threads | -t | --tp | -tp | --tp-size | \
-                    --tensor-parallel-size | --seed | --random-seed | --max-body-bytes | --max-connections | \
+                    --chunked-prefill-size | --max-num-batched-tokens | --speculative-num-draft-tokens | \
+                    --cuda-graph-max-bs | --max-cudagraph-capture-size | --threads | -t | --tp | -tp | --tp-size | \
+                    --tensor-parallel-size | --random-seed | --max-body-bytes | --max-connections | \
                     --request-timeout | --queue-timeout | --drain-timeout) value='any' ;;
                 --chat-template | --api-key-file | --config) value='file' ;;
                 --load-format) value='=auto safetensors dummy' ;;
@@ -301,7 +266,59 @@ _sgl_value() {
                 --kv-cache-dtype) value='=auto fp8_e4m3 int8' ;;
                 --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
                 --speculative-algorithm) value='=none ngram' ;;
-                --device) value='=auto cpu' ;;
+                --device) value='=auto cpu cuda' ;;
+                --attention-backend) value='=auto torch triton flashinfer' ;;
+                --profile) value='profile' ;;
+            esac
+            ;;
+        'bench one-batch')
+            case $2 in
+                -m | --model | --model-path | --tokenizer | --tokenizer-path) value='model' ;;
+                --batch | --input-len | --output-len | --repeat | --temperature | --seed | --revision | \
+                    --served-model-name | --alias | --max-model-len | --context-length | --ctx-size | -c | --api-key \
+                    | --mem-fraction-static | --gpu-memory-utilization | --max-total-tokens | --page-size | \
+                    --block-size | --max-running-requests | --max-num-seqs | --max-queued-requests | \
+                    --chunked-prefill-size | --max-num-batched-tokens | --speculative-num-draft-tokens | \
+                    --cuda-graph-max-bs | --max-cudagraph-capture-size | --threads | -t | --tp | -tp | --tp-size | \
+                    --tensor-parallel-size | --random-seed | --max-body-bytes | --max-connections | \
+                    --request-timeout | --queue-timeout | --drain-timeout) value='any' ;;
+                --chat-template | --api-key-file | --config) value='file' ;;
+                --load-format) value='=auto safetensors dummy' ;;
+                --dtype) value='=auto bfloat16 float16 float32' ;;
+                --host) value='=127.0.0.1 0.0.0.0 localhost ::1' ;;
+                --port) value='port' ;;
+                --log-level | --uvicorn-log-level) value='=debug info warning error' ;;
+                --quantization | -q) value='=auto int8 int4 fp8 gptq awq compressed-tensors mxfp4' ;;
+                --kv-cache-dtype) value='=auto fp8_e4m3 int8' ;;
+                --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
+                --speculative-algorithm) value='=none ngram' ;;
+                --device) value='=auto cpu cuda' ;;
+                --attention-backend) value='=auto torch triton flashinfer' ;;
+                --profile) value='profile' ;;
+            esac
+            ;;
+        'bench startup')
+            case $2 in
+                -m | --model | --model-path | --tokenizer | --tokenizer-path) value='model' ;;
+                --starts | --revision | --served-model-name | --alias | --max-model-len | --context-length | \
+                    --ctx-size | -c | --api-key | --mem-fraction-static | --gpu-memory-utilization | \
+                    --max-total-tokens | --page-size | --block-size | --max-running-requests | --max-num-seqs | \
+                    --max-queued-requests | --chunked-prefill-size | --max-num-batched-tokens | \
+                    --speculative-num-draft-tokens | --cuda-graph-max-bs | --max-cudagraph-capture-size | --threads \
+                    | -t | --tp | -tp | --tp-size | --tensor-parallel-size | --seed | --random-seed | \
+                    --max-body-bytes | --max-connections | --request-timeout | --queue-timeout | --drain-timeout) value='any' ;;
+                --chat-template | --api-key-file | --config) value='file' ;;
+                --load-format) value='=auto safetensors dummy' ;;
+                --dtype) value='=auto bfloat16 float16 float32' ;;
+                --host) value='=127.0.0.1 0.0.0.0 localhost ::1' ;;
+                --port) value='port' ;;
+                --log-level | --uvicorn-log-level) value='=debug info warning error' ;;
+                --quantization | -q) value='=auto int8 int4 fp8 gptq awq compressed-tensors mxfp4' ;;
+                --kv-cache-dtype) value='=auto fp8_e4m3 int8' ;;
+                --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
+                --speculative-algorithm) value='=none ngram' ;;
+                --device) value='=auto cpu cuda' ;;
+                --attention-backend) value='=auto torch triton flashinfer' ;;
                 --profile) value='profile' ;;
             esac
             ;;
@@ -333,9 +350,9 @@ _sgl_value() {
                     --ctx-size | -c | --api-key | --mem-fraction-static | --gpu-memory-utilization | \
                     --max-total-tokens | --page-size | --block-size | --max-running-requests | --max-num-seqs | \
                     --max-queued-requests | --chunked-prefill-size | --max-num-batched-tokens | \
-                    --speculative-num-draft-tokens | --threads | -t | --tp | -tp | --tp-size | \
-                    --tensor-parallel-size | --seed | --random-seed | --max-body-bytes | --max-connections | \
-                    --request-timeout | --queue-timeout | --drain-timeout) value='any' ;;
+                    --speculative-num-draft-tokens | --cuda-graph-max-bs | --max-cudagraph-capture-size | --threads \
+                    | -t | --tp | -tp | --tp-size | --tensor-parallel-size | --seed | --random-seed | \
+                    --max-body-bytes | --max-connections | --request-timeout | --queue-timeout | --drain-timeout) value='any' ;;
                 --model | -m | --model-path | --tokenizer | --tokenizer-path) value='model' ;;
                 --chat-template | --api-key-file | --config) value='file' ;;
                 --load-format) value='=auto safetensors dummy' ;;
@@ -347,7 +364,8 @@ _sgl_value() {
                 --kv-cache-dtype) value='=auto fp8_e4m3 int8' ;;
                 --schedule-policy | --scheduling-policy) value='=fcfs lpm' ;;
                 --speculative-algorithm) value='=none ngram' ;;
-                --device) value='=auto cpu' ;;
+                --device) value='=auto cpu cuda' ;;
+                --attention-backend) value='=auto torch triton flashinfer' ;;
                 --profile) value='profile' ;;
             esac
             ;;

@@ -5,6 +5,7 @@
     * `ModelError` -- the model folder cannot be served as it is (exit 2)
         * `ModelNotFound`, `UnsupportedModel`, `CheckpointError`
     * `StartupError` -- the machine refuses: port in use, out of memory (exit 1)
+        * `OutOfMemory` -- a device had less memory than the start took
     * `DownloadError` -- the hub, the network or the disk ended a download (exit 1)
     * `RequestError` -- one request is wrong (400)
         * `UnsupportedParameter`, `ContextLengthExceeded`, `UnknownModel` (404), `PayloadTooLarge` (413)
@@ -71,6 +72,10 @@ class CheckpointError(ModelError):
 
 class StartupError(SglError):
     """The machine cannot do what was asked: port in use, out of memory."""
+
+
+class OutOfMemory(StartupError):
+    """A device had less memory than the start took, although the plan said that it would fit."""
 
 
 class DownloadError(SglError):

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+
+# Kernels for GPUs are interpreted in tests. Triton looks at the variable when it defines a kernel, so it has to be set
+# before anything imports one.
+os.environ["TRITON_INTERPRET"] = "1"
+
+# Workers of one run share the cores: products of each, and of what it starts, take one. OpenMP looks at the variable
+# when torch is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says who else is on the machine.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keeps the garbage collector from millions of objects that are made now and stay: a quarter of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +75,10 @@ def _records_and_logs_of_their_own() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Takes ``SGL_*`` variables of the developer's shell away, for this process and those it starts."""
-    for name in os.environ:
-        if name.startswith("SGL_") and name != "SGL_TEST_MODEL":
+    """Takes ``SGL_*`` variables of the developer's shell away, for this process and those it starts.
+
+    The size of its terminal as well, which pytest-xdist tells to its workers: terminals of tests have their own.
+    """
+    for name in list(os.environ):
+        if name in ("COLUMNS", "LINES") or (name.startswith("SGL_") and name != "SGL_TEST_MODEL"):
             monkeypatch.delenv(name)

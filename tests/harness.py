@@ -65,7 +65,7 @@ def generate(rid: int, prompt: Sequence[int], *, logprobs: LogprobRequest | None
 
 
 class LocalEngine:
-    """Drives a `Scheduler` step by step; every step is followed by a thorough check of the cache."""
+    """Drives a `Scheduler` step by step; every step is followed by a thorough check of cache and requests."""
 
     def __init__(self, scheduler: Scheduler, io: ListIO) -> None:
         self.scheduler = scheduler
@@ -92,8 +92,18 @@ class LocalEngine:
         worked = self.scheduler.step()
         violations = self.scheduler._cache.check(thorough=True)
         assert violations == []
+        self._check_requests()
         self.collect()
         return worked
+
+    def _check_requests(self) -> None:
+        """What is launched and drawing is what the steps in flight do."""
+        flying = self.scheduler._pipeline.depth
+        assert flying <= 1
+        for request in self.scheduler.planner.requests():
+            assert request.computed <= request.launched <= request.total
+            assert request.drawing in (0, flying)
+            assert flying or request.launched == request.computed
 
     def collect(self) -> None:
         """Files what was sent."""

@@ -15,7 +15,7 @@ def words_of(text: str) -> set[str]:
 def test_ci_runs_the_commands_of_the_readme(root: Path) -> None:
     readme = (root / "README.md").read_text(encoding="utf-8")
     ci = (root / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    for command in ('python -m pip install -e ".[test]"', "python -m pytest"):
+    for command in ('python -m pip install -e ".[test]"', "python -m pytest -n 2 --dist worksteal"):
         assert command in readme.splitlines()
         assert command in ci
 

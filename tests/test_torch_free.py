@@ -13,6 +13,7 @@ from tests.source import modules
 
 TORCH_FREE: Final = {
     *("_version", "errors", "env", "log", "registry", "exits", "launcher", "builtin", "terminal", "cgroup", "columns"),
+    "gpu",
     *("config", "protocol", "plan", "ipc", "hub", "tokenizer", "runs", "runtime", "server", "preview", "doctor"),
 }
 HEAVY: Final = ("torch", "transformers", "triton")

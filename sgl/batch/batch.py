@@ -1,12 +1,13 @@
 """`Batch`: one step's work as plain data, and `StepResult`: what came of it.
 
 Nothing here touches a device. A step is one ragged batch: each `Entry` computes ``count`` tokens of one
-request from position ``start``, whether that is a prompt, a chunk of one, or the last drawn token.
+request from position ``start``, whether that is a prompt, a chunk of one, or the last drawn token. A step may be
+launched while the one before it is still drawing that token; then only the device knows it (`Entry.future`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sgl.batch.request import Request
 from sgl.kvcache.lease import Lease
@@ -20,7 +21,9 @@ class Entry:
     ``lease`` is the request's, which holds pages up to ``start + count`` tokens. ``drafts`` are guesses that
     follow the request's tokens and are part of ``count``; one token is drawn after each of them, too.
     ``logprobs_from`` is the first position in the entry whose logits score the *following* prompt token
-    (prompt logprobs), or None.
+    (prompt logprobs), or None. ``ahead`` is how many tokens of the request steps in flight are drawing at the time of
+    the launch, 0 or 1: the request's `SampleRow` is that many tokens behind, so the token drawn by this entry has
+    the position ``sample_row.position + ahead`` and ``sample_row.generated + ahead`` tokens of output before it.
     """
 
     request: Request
@@ -30,6 +33,18 @@ class Entry:
     draws: bool
     logprobs_from: int | None = None
     drafts: tuple[int, ...] = ()
+    ahead: int = 0
+
+    @property
+    def future(self) -> bool:
+        """Whether the host does not know the one token to compute: the step before draws it, and the runner finds
+        it on the device, where it was written for the row ``lease.row``."""
+        return self.ahead > 0
+
+    @property
+    def live(self) -> bool:
+        """Whether the result is still wanted: since the launch the request was neither ended nor retracted."""
+        return self.request.lease is self.lease
 
     @property
     def draw_count(self) -> int:
@@ -61,6 +76,11 @@ class Batch:
     def decode_only(self) -> bool:
         """Whether every entry computes exactly one token (the CUDA-graph case)."""
         return all(entry.count == 1 for entry in self.entries)
+
+    def settled(self) -> Batch | None:
+        """The entries that are still wanted, once every step before this one was applied and its tokens are known."""
+        entries = tuple(replace(entry, ahead=0) if entry.ahead else entry for entry in self.entries if entry.live)
+        return Batch(entries) if entries else None
 
     def halves(self) -> tuple[Batch, Batch]:
         """Splits a batch of two entries or more, to isolate one that fails."""

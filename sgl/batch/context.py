@@ -8,6 +8,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor
 
+from sgl.kernels.fused import KvTarget
 from sgl.kernels.latent import KvUp
 
 
@@ -54,6 +55,26 @@ class Attention(Protocol):
         ...
 
 
+class PagedAttention(Protocol):
+    """The same on a GPU, in two parts: a kernel between them norms, turns and stores."""
+
+    def target(self, layer: int) -> KvTarget:
+        """Where the new keys and values of ``layer`` go."""
+        ...
+
+    def attend(self, layer: int, query: Tensor, sinks: Tensor | None = None) -> Tensor:
+        """Attends to what is stored, the new tokens included.
+
+        Args:
+            query: [tokens, num_heads, head_dim], after rope.
+            sinks: As for `Attention`.
+
+        Returns:
+            [tokens, num_heads * head_dim].
+        """
+        ...
+
+
 class LatentAttention(Protocol):
     """Multi-head latent attention of one batch, planned once and run for every layer."""
 
@@ -83,12 +104,17 @@ class ForwardContext:
 
     token_ids: Tensor
     positions: Tensor
-    planned: Attention | LatentAttention
+    planned: Attention | PagedAttention | LatentAttention
 
     @property
     def attention(self) -> Attention:
         """For layers with keys and values by heads; the engine planned with the backend of the model's kind."""
         return cast(Attention, self.planned)
+
+    @property
+    def paged(self) -> PagedAttention:
+        """The same where kernels are fused."""
+        return cast(PagedAttention, self.planned)
 
     @property
     def latent(self) -> LatentAttention:

@@ -3,12 +3,17 @@
 All lengths are in tokens. The vocabulary of every later file::
 
     token_ids   prompt followed by output, one growing array
+    total       tokens known here, on the host
+    drawing     tokens that steps in flight draw and the host does not know yet: 0 or 1 whenever a step is planned
     computed    leading tokens whose KV is in the pool (their step has succeeded)
-    pending     tokens still to compute before the next token can be drawn: total - computed
-    position    index the next drawn token will have: total
+    launched    leading tokens whose KV is in the pool or is computed by steps in flight; drafts do not count
+    pending     tokens still to launch before the next token can be drawn: total + drawing - launched
+    position    index the next drawn token will have: total + drawing
 
-A request is *prefilling* while ``pending > 1`` and *decoding* when exactly the last drawn token is pending.
-A retraction sets ``computed`` to 0 and keeps the ids, so the request goes on with the same tokens.
+A request is *prefilling* while more than its last token is to be computed and *decoding* when exactly the last
+drawn token is pending. With no step in flight, ``launched == computed`` and ``drawing == 0``; what steps in flight
+change, `sgl.scheduler.pipeline` keeps. A retraction sets ``computed`` to 0 and keeps the ids, so the request goes
+on with the same tokens.
 """
 
 from __future__ import annotations
@@ -68,6 +73,8 @@ class Request:
         self.finish: Finish | None = None
         self.prompt_tokens = len(prompt)
         self.computed = 0
+        self.launched = 0
+        self.drawing = 0
         self.total = len(prompt)
         self._ids = np.empty(len(prompt) + max_new_tokens, dtype=np.int32)
         self._ids[: len(prompt)] = prompt
@@ -87,8 +94,13 @@ class Request:
 
     @property
     def pending(self) -> int:
-        """Tokens to compute before the next one can be drawn."""
-        return self.total - self.computed
+        """Tokens to launch before the next one can be drawn."""
+        return self.total + self.drawing - self.launched
+
+    @property
+    def prefilling(self) -> bool:
+        """Whether more than the last known token is still to be computed; in flight is not computed yet."""
+        return self.total - self.computed > 1
 
     @property
     def generated(self) -> int:
@@ -97,13 +109,37 @@ class Request:
 
     @property
     def decoding(self) -> bool:
-        """Whether only the last drawn token is pending."""
-        return self.generated > 0 and self.pending == 1
+        """Whether only the last drawn token is pending, or the one that is being drawn."""
+        return self.generated + self.drawing > 0 and self.pending == 1
 
     @property
     def remaining(self) -> int:
         """Most tokens that may still be drawn."""
         return self.max_new_tokens - self.generated
+
+    @property
+    def ending(self) -> bool:
+        """Whether the token being drawn is the last one there can be."""
+        return self.drawing > 0 and self.drawing == self.remaining
+
+    def launch(self, stop: int, *, draws: bool) -> None:
+        """A step that computes its tokens up to ``stop``, and draws the next one or not, was launched."""
+        self.launched = stop
+        self.drawing += draws
+
+    def land(self, *, draws: bool) -> None:
+        """The oldest of these steps has succeeded; its results are about to be applied."""
+        self.drawing -= draws
+
+    def compute(self, tokens: int) -> None:
+        """The KV of the first ``tokens`` tokens is in the pool."""
+        self.computed = tokens
+        self.launched = max(self.launched, tokens)
+
+    def rewind(self, computed: int) -> None:
+        """Nothing is in flight for it any more, and the KV of its first ``computed`` tokens is in the pool."""
+        self.computed = self.launched = computed
+        self.drawing = 0
 
     def append(self, token: int) -> None:
         """Adds a drawn token."""

@@ -12,7 +12,7 @@ from sgl.config.values import Choice
 from sgl.errors import UsageError
 
 _NOT_READY: Final = {
-    "--device": "it computes on the CPU",
+    "--attention-backend": "it has torch, triton and flashinfer",
     "--kv-cache-dtype": f"the KV cache has the type of --dtype, or is {' or '.join(KV_FORMATS)}",
 }
 """Flags with values that this version knows and cannot do -> why not."""
@@ -36,6 +36,12 @@ def contradictions(settings: Mapping[str, Setting]) -> Iterator[UsageError]:
     if policy is not None and policy.value == "lpm" and cache is not None and not cache.value:
         yield UsageError(
             f"{policy.written} orders requests by their cached prefix, and {cache.written} turns the cache off",
+            hint="give one of them",
+        )
+    largest, eager = settings.get("--cuda-graph-max-bs"), settings.get("--disable-cuda-graph")
+    if largest is not None and largest.value and eager is not None and not eager.value:
+        yield UsageError(
+            f"{largest.written} says how far CUDA graphs go, and {eager.written} turns them off",
             hint="give one of them",
         )
     document = settings.get("--json")

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from sgl.config.at_load import Wish
+from sgl.config.devices import AttentionName, DeviceName
 from sgl.config.kv import KvStorage
 
 DTypeName = Literal["bfloat16", "float16", "float32"]
@@ -40,8 +41,12 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         deterministic: Same logits bit for bit whatever the batch, chunk or cache hit, at a cost.
         speculative: How following tokens are guessed: ``ngram`` copies from the text so far; None is off.
         draft_tokens: Most guesses per request and step.
+        overlap: Whether a step is launched while the one before it is in flight, where the device allows it.
         tp_size: Tensor-parallel ranks; only 1 is implemented.
-        device: ``cpu``; None chooses.
+        device: Where to compute; None takes a GPU where one can be used.
+        attention_backend: Whose kernels compute attention; None chooses by device and model.
+        cuda_graphs: Whether decode steps on a GPU are captured as CUDA graphs.
+        cuda_graph_max_bs: Largest batch of which one is captured; 0 is none, None chooses.
         threads: Compute threads; None chooses.
         seed: Seed of dummy weights.
     """
@@ -63,8 +68,12 @@ class EngineConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     deterministic: bool = False
     speculative: Speculative | None = None
     draft_tokens: int = 4
+    overlap: bool = True
     tp_size: int = 1
-    device: Literal["cpu"] | None = None
+    device: DeviceName | None = None
+    attention_backend: AttentionName | None = None
+    cuda_graphs: bool = True
+    cuda_graph_max_bs: int | None = None
     threads: int | None = None
     seed: int = 0
     log_level: str = "info"
@@ -74,6 +83,11 @@ class ResolvedConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`EngineConfig` with every auto decided. ``reasons`` has one "name: value, because ..." each.
 
     The KV pool's size is decided later, from what the weights leave free, by `sgl.plan.memory`.
+
+    Attributes:
+        cuda_graph_max_bs: 0 is without graphs.
+        capability: Compute capability of the GPU, 90 for sm_90; 0 on a CPU.
+        multiprocessors: Of the GPU; 0 on a CPU, and where it is only planned for.
     """
 
     model_path: str
@@ -93,7 +107,12 @@ class ResolvedConfig(msgspec.Struct, frozen=True, kw_only=True):
     deterministic: bool
     speculative: Speculative | None
     draft_tokens: int
-    device: str
+    overlap: bool
+    device: DeviceName
+    attention_backend: AttentionName
+    cuda_graph_max_bs: int
+    capability: int
+    multiprocessors: int
     threads: int
     seed: int
     reasons: tuple[str, ...] = ()

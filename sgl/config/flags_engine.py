@@ -10,6 +10,17 @@ from sgl.config.kv import KV_FORMATS, KV_UNREADY
 from sgl.config.values import Choice, Integer, Real, Switch
 
 _TOKENS: Final = 2**40
+_ATTENTION_SYNONYMS: Final = {
+    **dict.fromkeys(("torch_native", "sdpa", "TORCH_SDPA"), "torch"),
+    "TRITON_ATTN": "triton",
+    "FLASHINFER": "flashinfer",
+}
+"""SGLang's and vLLM's names of the same."""
+ATTENTION_UNREADY: Final = (
+    *("fa3", "fa4", "flashmla", "cutlass_mla", "trtllm_mla", "trtllm_mha", "flex_attention", "dual_chunk_flash_attn"),
+    *("FLASH_ATTN", "FLEX_ATTENTION", "FLASHMLA", "CUTLASS_MLA", "TRITON_MLA"),
+)
+"""Backends of theirs that we have not."""
 
 ENGINE_FLAGS: Final = (
     Flag(
@@ -134,6 +145,15 @@ ENGINE_FLAGS: Final = (
         default="4",
     ),
     Flag(
+        "--disable-overlap-schedule",
+        Switch(given=False),
+        ("engine.overlap",),
+        SCHEDULING,
+        "Plan a step only when the one before it is done: the same tokens, while a GPU waits for the plan. A CPU "
+        "always works so, and so does guessing.",
+        aliases=("--no-async-scheduling",),
+    ),
+    Flag(
         "--deterministic",
         Switch(),
         ("engine.deterministic",),
@@ -144,12 +164,42 @@ ENGINE_FLAGS: Final = (
     ),
     Flag(
         "--device",
-        Choice({"auto": None, "cpu": "cpu"}, unready={"cuda": "cuda"}),
+        Choice({"auto": None, "cpu": "cpu", "cuda": "cuda"}, synonyms={"gpu": "cuda"}),
         ("engine.device",),
         COMPUTE,
-        "Where to compute. Only the CPU in this version.",
+        "Where to compute. auto takes the first visible GPU where torch, its driver and triton can use one.",
         default="auto",
         common=True,
+    ),
+    Flag(
+        "--attention-backend",
+        Choice(
+            {"auto": None, "torch": "torch", "triton": "triton", "flashinfer": "flashinfer"},
+            synonyms=_ATTENTION_SYNONYMS,
+            unready={name: name for name in ATTENTION_UNREADY},
+        ),
+        ("engine.attention_backend",),
+        COMPUTE,
+        "Whose kernels compute attention. auto: on a CPU torch; on a GPU flashinfer where it is installed and takes "
+        "the model, else triton, which are our own.",
+        default="auto",
+    ),
+    Flag(
+        "--cuda-graph-max-bs",
+        Integer(0, 4096, auto=True),
+        ("engine.cuda_graph_max_bs",),
+        COMPUTE,
+        "Largest batch whose decode step is captured as a CUDA graph, with all smaller ones; 0 is none.",
+        default="auto",
+        aliases=("--max-cudagraph-capture-size",),
+    ),
+    Flag(
+        "--disable-cuda-graph",
+        Switch(given=False),
+        ("engine.cuda_graphs",),
+        COMPUTE,
+        "Launch every kernel of a step anew: slower with small batches, and a faster start. A CPU has no graphs.",
+        aliases=("--enforce-eager",),
     ),
     Flag(
         "--threads",

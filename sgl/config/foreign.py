@@ -32,9 +32,7 @@ NEEDLESS: Final = {
     "--enable-prefix-caching": "prefixes are reused unless --disable-radix-cache is given",
     "--enable-chunked-prefill": "long prompts are always split",
     "--enable-mixed-chunk": "prompts and answers always share a step",
-    "--enforce-eager": "there are no CUDA graphs to turn off",
-    "--disable-cuda-graph": "there are no CUDA graphs to turn off",
-    "--disable-overlap-schedule": "there is no overlap schedule to turn off",
+    "--async-scheduling": "steps are scheduled ahead unless --disable-overlap-schedule is given",
     "--enable-metrics": "/metrics is always served",
     "--metrics": "/metrics is always served",
     "--enable-cache-report": "cached tokens are always reported",
@@ -54,9 +52,17 @@ REFUSED: Final = {
             "--quantization-* --load-in-* --torchao-config"
         ),
         "is not in this version: --kv-cache-dtype int8 or fp8_e4m3 holds for K and V": "--cache-type-* -ctk -ctv",
-        "is not in this version: there is one backend": ("--attention-backend* --sampling-backend --flash-attn -fa"),
-        "is not in this version: it computes on the CPU": (
-            "--cuda-graph-* --enable-torch-compile --compilation-config --n-gpu-layers --gpu-layers -ngl"
+        "is not in this version: --attention-backend is for prompts and answers alike": (
+            "--prefill-attention-backend --decode-attention-backend --mm-attention-backend --attention-config"
+        ),
+        "is not in this version: --attention-backend chooses among what it has": "--flash-attn -fa",
+        "is not in this version: there is one sampler": "--sampling-backend",
+        "is not in this version: every batch up to --cuda-graph-max-bs is captured": (
+            "--cuda-graph-bs* --cuda-graph-sizes --cudagraph-* --disable-cuda-graph-* --piecewise-cuda-graph-*"
+        ),
+        "is not in this version: kernels are fused by hand": "--enable-torch-compile --compilation-config",
+        "is not in this version: a model is on one device as a whole, which --device names": (
+            "--n-gpu-layers --gpu-layers -ngl"
         ),
         "is not in this version: no LoRA adapters": "--lora* --enable-lora --max-lora*",
         "is not in this version: drafts come from --speculative-algorithm ngram only": (

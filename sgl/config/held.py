@@ -1,6 +1,7 @@
-"""How the product of a quantised matrix is held on a CPU, in bytes. Torch-free.
+"""How the product of a quantised matrix is held, in bytes: on a CPU, and on a GPU. Torch-free.
 
-`sgl.kernels.int8`, `int8_group` and `int4` hold weights by these rules, and the memory plan counts by them.
+`sgl.kernels.int8`, `int8_group` and `int4`, and on a GPU those of `sgl.config.held_gpu`, hold weights by these rules,
+and the memory plan counts by them.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sgl.config.at_load import group_of, is_made
+from sgl.config.devices import DeviceName
+from sgl.config.held_gpu import CHUNK, stays_codes
 from sgl.config.int4 import is_packed_int4, kernel_group
-from sgl.config.layout.decoder import weights
+from sgl.config.layout.decoder import counted_weights, weights
 from sgl.config.layout.weight import Matrix
 from sgl.config.model import ModelConfig
 from sgl.config.quantization import Quantization
@@ -48,9 +51,12 @@ class Holding:
     Attributes:
         kind: What there is of a weight.
         planes: 4-bit weights that one 8-bit weight is held as.
-        pairs: Pairs of scale and offset of one output, of ``half_bytes``.
-        shifted: ``bytes`` have zero points.
+        pairs: Pairs of scale and offset of one output, of ``half_bytes``; on a GPU also of ``bytes``.
+        shifted: ``bytes`` without pairs have zero points.
         ordered: The order of inputs is held beside it.
+        block: Outputs and inputs that share a scale of ``bytes``; None is an output.
+        pair_bytes: Of a pair, or of a scale alone where all offsets are the middle.
+        columns: ``half_bytes`` are padded to a multiple of so many inputs.
     """
 
     kind: Kind
@@ -58,26 +64,38 @@ class Holding:
     pairs: int = 0
     shifted: bool = False
     ordered: bool = False
+    block: tuple[int, int] | None = None
+    pair_bytes: int = _PAIR
+    columns: int = 1
 
     def reported(self, outputs: int, inputs: int, element_bytes: int) -> int:
         """Bytes of a part with so many of the product's outputs as `Stored.weight_bytes` reports them, bias aside."""
         match self.kind:
             case "expanded":
                 return outputs * inputs * element_bytes
+            case "bytes" if self.block is not None:
+                height, width = self.block
+                return outputs * inputs + _FLOAT32 * -(-outputs // height) * -(-inputs // width)
+            case "bytes" if self.pairs:
+                return outputs * (inputs + self.pair_bytes * self.pairs)
             case "bytes":
                 return outputs * (inputs + _FLOAT32 * (1 + self.shifted))
             case "half_bytes":
-                return outputs * (inputs * self.planes // 2 + _PAIR * self.pairs)
+                padded = -(-inputs // self.columns) * self.columns
+                return outputs * (padded * self.planes // 2 + self.pair_bytes * self.pairs)
+
+    def order_bytes(self, inputs: int) -> int:
+        """Bytes of the order of inputs, where there is one."""
+        return _INDEX * inputs if self.ordered else 0
 
     def added(self, outputs: int, inputs: int, *, exact: bool) -> int:
-        """Bytes that are held beyond the reported ones; those of ``expanded`` are `sgl.config.packing`'s matter.
+        """Bytes that a CPU holds beyond the reported ones; of ``expanded``, `sgl.config.packing` counts them.
 
         Args:
             exact: The CPU multiplies bytes (`multiplies_bytes`); one that does not holds their float32 values.
         """
-        order = _INDEX * inputs if self.ordered else 0
         if self.kind != "bytes":
-            return order
+            return self.order_bytes(inputs)
         if not exact:
             return outputs * inputs * (_FLOAT32 - 1)
         rows, columns = (-(-count // BYTES_BLOCK) * BYTES_BLOCK for count in (outputs, inputs))
@@ -85,13 +103,16 @@ class Holding:
         return rows * (columns + _FLOAT32) - outputs * inputs
 
 
-def holding_of(matrix: Matrix, scheme: Quantization, outputs: int) -> Holding:
+def holding_of(matrix: Matrix, scheme: Quantization, outputs: int, device: DeviceName = "cpu") -> Holding:
     """How a product is held.
 
     Args:
         outputs: Of the whole product, of which the matrix may be a part.
+        device: Where.
     """
     inputs = matrix.inputs
+    if device == "cuda":
+        return _holding_on_gpu(matrix, scheme)
     if matrix.apart or scheme.method in ("fp8", "mxfp4"):
         return Holding("expanded")
     if scheme.method == "int8" and (scheme.at_load or scheme.activations is not None):
@@ -107,7 +128,24 @@ def holding_of(matrix: Matrix, scheme: Quantization, outputs: int) -> Holding:
     return Holding("half_bytes", planes, planes * inputs // size, ordered=scheme.ordered)
 
 
-def products(matrix: Matrix, scheme: Quantization | None, tp: int = 1) -> Iterator[tuple[int, int, Holding | None]]:
+def _holding_on_gpu(matrix: Matrix, scheme: Quantization) -> Holding:
+    inputs = matrix.inputs
+    by_group = scheme.method not in ("fp8", "int8")
+    at_load = scheme.at_load and by_group
+    groups = 1 if not by_group else inputs // group_of(inputs) if at_load else scheme.groups(inputs)
+    if not stays_codes(matrix, scheme, groups):
+        return Holding("expanded")
+    if not by_group:
+        return Holding("bytes", block=scheme.block)
+    shared = _FLOAT32 if scheme.symmetric else 2 * _FLOAT32
+    if scheme.bits == 8:
+        return Holding("bytes", pairs=groups, ordered=scheme.ordered, pair_bytes=shared)
+    return Holding("half_bytes", pairs=groups, ordered=scheme.ordered, pair_bytes=shared, columns=CHUNK)
+
+
+def products(
+    matrix: Matrix, scheme: Quantization | None, tp: int = 1, device: DeviceName = "cpu"
+) -> Iterator[tuple[int, int, Holding | None]]:
     """Output and input features, on one of ``tp`` ranks, of the products that a matrix becomes, and how each is held.
 
     It is one, unless some of its parts are quantised and others are not. None is held as it is.
@@ -116,17 +154,17 @@ def products(matrix: Matrix, scheme: Quantization | None, tp: int = 1) -> Iterat
     if scheme is None or not any(quantised):
         yield *matrix.of_rank(tp), None
     elif all(quantised):
-        yield *matrix.of_rank(tp), holding_of(matrix, scheme, matrix.width)
+        yield *matrix.of_rank(tp), holding_of(matrix, scheme, matrix.width, device)
     else:
         for part, own in zip(matrix.one_by_one(), quantised, strict=True):
-            yield *part.of_rank(tp), holding_of(part, scheme, part.width) if own else None
+            yield *part.of_rank(tp), holding_of(part, scheme, part.width, device) if own else None
 
 
-def quantised_products(model: ModelConfig) -> Iterator[tuple[int, int, Holding]]:
+def quantised_products(model: ModelConfig, device: DeviceName = "cpu") -> Iterator[tuple[int, int, Holding]]:
     """Output and input features of all products that are quantised, and how each is held."""
     for weight in weights(model):
         if isinstance(weight, Matrix):
-            for outputs, inputs, holding in products(weight, model.quantization):
+            for outputs, inputs, holding in products(weight, model.quantization, device=device):
                 if holding is not None:
                     yield outputs, inputs, holding
 
@@ -136,4 +174,15 @@ def saved_bytes(model: ModelConfig, element_bytes: int) -> int:
     return sum(
         outputs * inputs * element_bytes - holding.reported(outputs, inputs, element_bytes)
         for outputs, inputs, holding in quantised_products(model)
+    )
+
+
+def order_bytes(model: ModelConfig, tp: int = 1) -> int:
+    """Bytes of the orders of inputs that one rank's products hold on a GPU."""
+    return sum(
+        times * holding.order_bytes(inputs)
+        for weight, times in counted_weights(model)
+        if isinstance(weight, Matrix)
+        for _, inputs, holding in products(weight, model.quantization, tp, "cuda")
+        if holding is not None
     )

@@ -3,57 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
+from sgl.config.compute import choose_compute, choose_gpu, compute_refusals
+from sgl.config.defaults import CPU_MEMORY_FRACTION, PAGE_SIZE, defaults_of
 from sgl.config.engine import DTypeName, EngineConfig, ResolvedConfig
-from sgl.config.held import multiplies_bytes, quantised_products, saved_bytes
+from sgl.config.held import multiplies_bytes, saved_bytes
 from sgl.config.layout.count import parameter_count
 from sgl.config.model import ModelConfig
 from sgl.config.packing import Packing, packing_bytes
-from sgl.config.quantized.tensors import MXFP4_BLOCK, mxfp4_elements
-from sgl.config.sizes import ELEMENT_BYTES, gib
+from sgl.config.quantized.told import NOT_QUANTISED, told_quantisation
+from sgl.config.reason import Reason
+from sgl.config.sizes import gib
 from sgl.device import DeviceInfo
 from sgl.errors import UsageError
+from sgl.gpu import NO_GPU, Accelerator, GpuInfo
 
-PAGE_SIZE: Final = 16
-CPU_CHUNK: Final = 512
-CPU_RUNNING: Final = 64
-CPU_MEMORY_FRACTION: Final = 0.5
-"""Share of the machine's memory for weights and KV pool on a CPU, where other programs live too."""
 QUEUE_FACTOR: Final = 4
 MIN_QUEUE: Final = 256
-NOT_QUANTISED: Final = "none"
-ONE_THREAD_BELOW: Final = 4_000_000
-"""Parameters under which a second thread costs more in barriers than it computes."""
 
 
-class Reason(NamedTuple):
-    """Why an "auto" became what it is; ``name`` is the field of `EngineConfig`."""
-
-    name: str
-    value: object
-    because: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.value}, because {self.because}"
-
-
-def resolve(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> ResolvedConfig:
+def resolve(
+    config: EngineConfig, model: ModelConfig, device: DeviceInfo, accelerator: Accelerator = NO_GPU
+) -> ResolvedConfig:
     """Decides what was left open.
+
+    Args:
+        device: The CPU, which feeds a GPU where there is one.
+        accelerator: What there is beside it.
 
     Raises:
         UsageError: A wish contradicts the model, the device or another wish.
     """
-    for error in refusals(config, model):
+    for error in refusals(config, model, device, accelerator):
         raise error
-    return decide(config, model, device)[0]
+    return decide(config, model, device, accelerator)[0]
 
 
-def refusals(config: EngineConfig, model: ModelConfig) -> Iterator[UsageError]:
+def refusals(
+    config: EngineConfig, model: ModelConfig, device: DeviceInfo, accelerator: Accelerator = NO_GPU
+) -> Iterator[UsageError]:
     """Yields every wish that cannot be granted."""
     if config.tp_size != 1:
         yield UsageError(f"--tp {config.tp_size}: tensor parallelism is not in this version; use --tp 1")
     yield from beyond_model(config, model)
+    yield from beyond_machine(config, model, device, accelerator)
+
+
+def beyond_machine(
+    config: EngineConfig, model: ModelConfig, device: DeviceInfo, accelerator: Accelerator
+) -> Iterator[UsageError]:
+    """Yields every wish that this machine cannot grant, though another could."""
+    dtype, _ = _dtype(config, model, device, choose_gpu(config, accelerator)[0])
+    yield from compute_refusals(config, model, dtype, accelerator)
 
 
 def beyond_model(config: EngineConfig, model: ModelConfig) -> Iterator[UsageError]:
@@ -71,17 +73,24 @@ def longest_context(model: ModelConfig) -> int:
     return max(model.max_position, 0 if model.rope is None else model.rope.reach)
 
 
-def decide(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tuple[ResolvedConfig, tuple[Reason, ...]]:
-    """Decides what was left open and says why; wishes stand as they are, even those that `refusals` refuses."""
+def decide(
+    config: EngineConfig, model: ModelConfig, device: DeviceInfo, accelerator: Accelerator = NO_GPU
+) -> tuple[ResolvedConfig, tuple[Reason, ...]]:
+    """Decides what was left open and says why; wishes stand as they are, even those that `refusals` refuses.
+
+    Only a GPU that is not there cannot be decided for: the CPU takes its place.
+    """
     reasons: list[Reason] = []
 
     def because(name: str, value: object, why: str) -> None:
         if getattr(config, name) is None:
             reasons.append(Reason(name, value, why))
 
-    dtype, why = _dtype(config, model, device)
+    gpu, _ = choose_gpu(config, accelerator)
+    defaults = defaults_of(model, device, gpu)
+    dtype, why = _dtype(config, model, device, gpu)
     reasons.append(Reason("dtype", dtype, why))
-    reasons += _quantised(model, dtype)
+    reasons.append(told_quantisation(model, dtype, gpu))
     kv_cache_dtype = config.kv_cache_dtype or dtype
     because("kv_cache_dtype", kv_cache_dtype, "it is the type of --dtype")
     max_model_len = config.max_model_len or model.max_position
@@ -89,18 +98,19 @@ def decide(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tupl
     reasons += _stretched(model, max_model_len)
     page_size = config.page_size or PAGE_SIZE
     because("page_size", page_size, "it shares prefixes finely at a small page table")
-    running = config.max_running_requests or CPU_RUNNING
-    because("max_running_requests", running, "a CPU gains nothing from larger batches")
+    running = config.max_running_requests or defaults.running.value
+    because("max_running_requests", running, defaults.running.because)
     queued = config.max_queued_requests or max(MIN_QUEUE, QUEUE_FACTOR * running)
     because("max_queued_requests", queued, f"it is {QUEUE_FACTOR} for each running one, and at least {MIN_QUEUE}")
-    chunk = config.chunked_prefill_size or CPU_CHUNK
-    because("chunked_prefill_size", chunk, "a CPU's matrix products are at full speed from there")
-    threads = config.threads or (1 if parameter_count(model) < ONE_THREAD_BELOW else device.cores)
-    small = threads < device.cores
-    because("threads", threads, "the model is too small to share out" if small else "it is every core")
-    fraction = config.mem_fraction_static or CPU_MEMORY_FRACTION
+    chunk = config.chunked_prefill_size or defaults.chunk.value
+    because("chunked_prefill_size", chunk, defaults.chunk.because)
+    compute = choose_compute(config, model, dtype, running, accelerator)
+    reasons += compute.reasons
+    threads = config.threads or defaults.threads.value
+    because("threads", threads, defaults.threads.because)
+    fraction = config.mem_fraction_static or defaults.fraction
     if config.max_total_tokens is None:
-        because("mem_fraction_static", fraction, "the other half of the memory is for other programs")
+        because("mem_fraction_static", fraction, defaults.fraction_because)
     resolved = ResolvedConfig(
         model_path=config.model_path,
         dtype=dtype,
@@ -119,44 +129,17 @@ def decide(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tupl
         deterministic=config.deterministic,
         speculative=config.speculative,
         draft_tokens=config.draft_tokens,
-        device=device.name,
+        overlap=config.overlap,
+        device=compute.device,
+        attention_backend=compute.attention,
+        cuda_graph_max_bs=compute.largest_graph,
+        capability=0 if gpu is None else gpu.capability,
+        multiprocessors=0 if gpu is None else gpu.multiprocessors,
         threads=threads,
         seed=config.seed,
         reasons=tuple(map(str, reasons)),
     )
     return resolved, tuple(reasons)
-
-
-def _quantised(model: ModelConfig, dtype: DTypeName) -> Iterator[Reason]:
-    """Says how the checkpoint is quantised, and what that comes to here."""
-    scheme = model.quantization
-    if scheme is None:
-        yield Reason("quantization", NOT_QUANTISED, "the checkpoint is not quantised")
-        return
-    whys = ["--quantization asks for it" if scheme.at_load else "config.json says so", *scheme.notes]
-    if scheme.method == "fp8":
-        count = sum(outputs * inputs for outputs, inputs, _ in quantised_products(model))
-        sizes = f"{gib(count * ELEMENT_BYTES[dtype])} instead of {gib(count)}"
-        whys.append(f"this CPU does not multiply FP8, so weights are expanded to {dtype}, {sizes}")
-    if scheme.method == "mxfp4":
-        count = mxfp4_elements(model)
-        sizes = f"{gib(count * ELEMENT_BYTES[dtype])} instead of {gib(count // 2 + count // MXFP4_BLOCK)}"
-        whys.append(f"this CPU does not multiply MXFP4, so experts are expanded to {dtype}, {sizes}")
-    whys += _not_packed(model)
-    yield Reason("quantization", scheme, "; ".join(whys))
-
-
-def _not_packed(model: ModelConfig) -> Iterator[str]:
-    """Says it when matrices are held in the type of activations although they are stored or wanted in 4 or 8 bits."""
-    if model.quantization is None or model.quantization.method in ("fp8", "mxfp4"):
-        return
-    kinds = [holding.kind for _, _, holding in quantised_products(model)]
-    plain = kinds.count("expanded")
-    if plain:
-        yield (
-            f"{plain} of {len(kinds)} products are held in the compute type all the same: they are small, or "
-            "their widths or groups are none that the 4-bit kernel takes"
-        )
 
 
 def _context(model: ModelConfig) -> str:
@@ -178,13 +161,13 @@ def _stretched(model: ModelConfig, max_model_len: int) -> Iterator[Reason]:
         yield Reason("rope", f"{rope.kind} frequencies of long contexts", f"{why}; {original} or less gives the others")
 
 
-def _dtype(config: EngineConfig, model: ModelConfig, device: DeviceInfo) -> tuple[DTypeName, str]:
+def _dtype(config: EngineConfig, model: ModelConfig, device: DeviceInfo, gpu: GpuInfo | None) -> tuple[DTypeName, str]:
     if config.dtype is not None:
         return config.dtype, "it was asked for"
     stored = model.checkpoint_dtype
     if stored not in ("bfloat16", "float16"):
         return "float32", f"the checkpoint is {stored or 'float32'}"
-    if device.name == "cuda":
+    if gpu is not None:
         return ("bfloat16" if stored == "bfloat16" else "float16"), f"the checkpoint is {stored}"
     if stored == "bfloat16" and device.fast_bfloat16:
         return "bfloat16", "the checkpoint is bfloat16 and this CPU computes it in hardware"

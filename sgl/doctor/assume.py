@@ -10,18 +10,13 @@ from msgspec.structs import replace
 from sgl.config.arguments import ServeArguments
 from sgl.config.values import human_integer
 from sgl.errors import UsageError, echo
+from sgl.gpu import Accelerator, GpuInfo, Package
 from sgl.plan.place import Place
 
 FLAG: Final = "--assume-gpu"
 _EXPECTS: Final = "the memory of a GPU, e.g. 80Gi, or of several: 80Gi:8"
 _LEAST: Final = 2**30
 _MOST_GPUS: Final = 1024
-
-GPU_FRACTION: Final = 0.9
-"""Share of a GPU for weights and KV cache: vLLM's and SGLang's defaults are about that."""
-GPU_RUNNING: Final = 256
-GPU_CHUNK: Final = 2048
-"""vLLM's defaults for online serving on GPUs of up to 70 GiB."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +32,16 @@ class AssumedGpus:
     place: Place
     count: int
     size: str
+
+    @property
+    def accelerator(self) -> Accelerator:
+        """One of them, of no known generation, on a machine that has all that it needs."""
+        gpu = GpuInfo(
+            name=self.place.name,
+            memory_bytes=self.place.memory_bytes,
+            available_bytes=self.place.available_bytes,
+        )
+        return Accelerator(gpu=gpu, problem="", remedy="", triton=Package("of unknown version"))
 
 
 def parse_gpus(text: str) -> AssumedGpus:
@@ -58,16 +63,8 @@ def parse_gpus(text: str) -> AssumedGpus:
 
 
 def assume(arguments: ServeArguments, gpus: AssumedGpus) -> ServeArguments:
-    """The same wishes with what is open decided as for GPUs; all of them share the model unless --tp says otherwise.
-
-    This version decides for CPUs, where half of the memory is left to other programs and steps are small.
-    """
+    """The same wishes for GPUs, whatever --device says; all of them share the model unless --tp says otherwise."""
     engine = arguments.config.engine
-    decided = replace(
-        engine,
-        tp_size=engine.tp_size if "--tp" in arguments.settings else gpus.count,
-        mem_fraction_static=engine.mem_fraction_static or GPU_FRACTION,
-        max_running_requests=engine.max_running_requests or GPU_RUNNING,
-        chunked_prefill_size=engine.chunked_prefill_size or GPU_CHUNK,
-    )
+    tp_size = engine.tp_size if "--tp" in arguments.settings else gpus.count
+    decided = replace(engine, device="cuda", tp_size=tp_size)
     return arguments._replace(config=replace(arguments.config, engine=decided))

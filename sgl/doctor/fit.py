@@ -10,9 +10,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from sgl.config.arguments import ServeArguments
+from sgl.config.compute import choose_gpu, describe
+from sgl.config.defaults import CPU_MEMORY_FRACTION, GPU_MEMORY_FRACTION
 from sgl.config.hf import HfConfig
 from sgl.config.kv import KV_PLANNED, KvFormat
-from sgl.config.resolve import CPU_MEMORY_FRACTION
 from sgl.config.sizes import gib
 from sgl.device import probe_cpu
 from sgl.doctor.assume import FLAG as ASSUME_FLAG
@@ -23,10 +24,12 @@ from sgl.doctor.finding import Datum, Finding
 from sgl.doctor.model.config import serve_another
 from sgl.doctor.subject import Subject
 from sgl.errors import SglError
+from sgl.gpu import NO_GPU, Accelerator
 from sgl.plan.header import TensorHeader
 from sgl.plan.memory import MemoryPlan
-from sgl.plan.place import cpu_place
-from sgl.plan.remedies import Change, cheapest_changes, fits
+from sgl.plan.place import place_of
+from sgl.plan.remedies import cheapest_changes
+from sgl.plan.steps import Change, fits
 from sgl.preview.build import preview
 from sgl.preview.document import contexts_of
 
@@ -63,8 +66,8 @@ class Wanted:
         leave_out: Settings, by our names of the flags, that keep it from starting.
         config: The model's, where it could be read.
         headers: The stored tensors, where they could be read.
-        gpus: GPUs to plan for in place of this machine's CPU.
-        idle_gpus: Names of GPUs that this machine has.
+        gpus: GPUs to plan for in place of this machine.
+        accelerator: This machine's GPU, or why it cannot be used.
     """
 
     arguments: ServeArguments
@@ -72,7 +75,7 @@ class Wanted:
     config: HfConfig | None = None
     headers: tuple[TensorHeader, ...] | None = None
     gpus: AssumedGpus | None = None
-    idle_gpus: tuple[str, ...] = ()
+    accelerator: Accelerator = NO_GPU
 
 
 def check_fit(wanted: Wanted) -> Fit:
@@ -83,7 +86,8 @@ def check_fit(wanted: Wanted) -> Fit:
         arguments = arguments._replace(config=replace(arguments.config, engine=engine))
     if wanted.gpus is not None:
         arguments = assume(arguments, wanted.gpus)
-    result = preview(arguments, place=None if wanted.gpus is None else wanted.gpus.place)
+    accelerator = wanted.accelerator if wanted.gpus is None else wanted.gpus.accelerator
+    result = preview(arguments, accelerator=accelerator)
     if result.plan is None:
         return Fit(findings=[place_finding(wanted), _without_plan(wanted, arguments, result.problems)])
     changes = cheapest_changes(result.plan.demand, gpus=_MOST_GPUS)
@@ -96,12 +100,13 @@ def place_finding(wanted: Wanted) -> Finding:
     if wanted.gpus is not None:
         size, count = gib(wanted.gpus.place.memory_bytes), wanted.gpus.count
         what = f"an assumed GPU of {size}" if count == 1 else f"{count} assumed GPUs of {size} each"
-        return _PLACE.ok(f"{what}; this version computes on the CPU", gpus=count)
-    if wanted.idle_gpus:
-        kinds = ", ".join(dict.fromkeys(wanted.idle_gpus))
-        gpu = "GPU" if len(wanted.idle_gpus) == 1 else f"{len(wanted.idle_gpus)} GPUs"
-        detail = f"this machine's CPU; this version does not use its {gpu} ({kinds})"
-        return _PLACE.ok(detail, idle_gpus=list(wanted.idle_gpus))
+        return _PLACE.ok(what, gpus=count)
+    gpu, why = choose_gpu(wanted.arguments.config.engine, wanted.accelerator)
+    if gpu is not None:
+        return _PLACE.ok(f"this machine's GPU: {describe(gpu)}", gpu=gpu.name)
+    idle = wanted.accelerator.gpu
+    if idle is not None:
+        return _PLACE.ok(f"this machine's CPU; its GPU ({idle.name}) is not used: {why}", idle_gpu=idle.name)
     return _PLACE.ok("this machine's CPU")
 
 
@@ -173,10 +178,13 @@ def _without_plan(wanted: Wanted, arguments: ServeArguments, problems: tuple[Sgl
         return _PLAN.skip(f"it cannot be planned: {why}")
     engine = arguments.config.engine
     asked = arguments.settings.get("--kv-cache-dtype")
+    accelerator = wanted.accelerator if wanted.gpus is None else wanted.gpus.accelerator
+    place = place_of(probe_cpu(), choose_gpu(engine, accelerator)[0])
+    default = CPU_MEMORY_FRACTION if place.kind == "cpu" else GPU_MEMORY_FRACTION
     rank = Rank(
-        place=cpu_place(probe_cpu()) if wanted.gpus is None else wanted.gpus.place,
+        place=place,
         tp=engine.tp_size,
-        fraction=engine.mem_fraction_static or CPU_MEMORY_FRACTION,
+        fraction=engine.mem_fraction_static or default,
         kv=_HALF if asked is None else KV_PLANNED.get(str(asked.value), _HALF),
     )
     return estimate(wanted.headers, wanted.config, rank)

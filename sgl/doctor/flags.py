@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from sgl.config.arguments import ServeArguments
 from sgl.config.model import ModelConfig
-from sgl.config.resolve import longest_context
+from sgl.config.resolve import beyond_machine, longest_context
+from sgl.device import probe_cpu
 from sgl.doctor.command_line import corrected, refused
 from sgl.doctor.finding import Finding
 from sgl.doctor.subject import Subject
 from sgl.errors import UsageError
+from sgl.gpu import NO_GPU, Accelerator
 
 _NEEDLESS = " is not needed: "
 
@@ -29,17 +31,23 @@ class FlagReport:
     leave_out: frozenset[str]
 
 
-def check_flags(arguments: ServeArguments, model: ModelConfig | None, gpus: int | None) -> FlagReport:
+def check_flags(
+    arguments: ServeArguments, model: ModelConfig | None, gpus: int | None, accelerator: Accelerator = NO_GPU
+) -> FlagReport:
     """Looks at the flags.
 
     Args:
         arguments: As they were read.
         model: The decoder; None where it is not known.
         gpus: Number of GPUs, found or assumed; None where that does not matter.
+        accelerator: The GPU, found or assumed, or why there is none.
     """
     findings = [_problem(problem) for problem in arguments.problems]
     leave_out = refused(arguments.settings, arguments.problems)
     if model is not None:
+        beyond = list(beyond_machine(arguments.config.engine, model, probe_cpu(), accelerator))
+        findings += [_problem(problem) for problem in beyond]
+        leave_out |= arguments.settings.keys() & {_flag_of(problem) for problem in beyond}
         too_long = _context(arguments, model)
         if too_long is not None:
             findings.append(too_long)
@@ -58,12 +66,17 @@ def check_flags(arguments: ServeArguments, model: ModelConfig | None, gpus: int 
 
 def _problem(problem: UsageError) -> Finding:
     """One refusal, titled by the flag that it begins with."""
-    first = problem.message.split(maxsplit=1)[0].rstrip(":")
+    first = _flag_of(problem)
     remedy = problem.hint or "leave it out"
     if not first.startswith(("-", "SGL_")):
         return Subject("SGL701", "flags", "flags").error(problem.message, remedy)
     detail = problem.message.removeprefix(first).lstrip(": ")
     return Subject("SGL701", "flags", first).error(detail, remedy)
+
+
+def _flag_of(problem: UsageError) -> str:
+    """The word that a refusal begins with."""
+    return problem.message.split(maxsplit=1)[0].rstrip(":")
 
 
 def _notice(notice: str) -> Finding:

@@ -129,12 +129,19 @@ def _wrong(code: str, result: Result) -> Finding:
 
 
 def _gpu(results: Sequence[Result]) -> list[Finding]:
-    """One line for all that this version or this machine does not have."""
+    """One line for each kernel that was tested, and one for all that this machine does not have."""
+    tested = [result for result in results if result.status != "skip"]
+    kernels = dict.fromkeys(result.kernel for result in tested)
+    found = [_right(GPU_CODE, kernel, [one for one in tested if one.kernel == kernel]) for kernel in kernels]
+    return found + _skipped([result for result in results if result.status == "skip"])
+
+
+def _skipped(results: Sequence[Result]) -> list[Finding]:
     if not results:
         return []
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, dict[str, None]] = {}
     for result in results:
-        reasons.setdefault(result.detail, []).append(result.name)
+        reasons.setdefault(result.detail, {})[result.kernel] = None
     detail = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
     data = {result.name: result.detail for result in results}
     return [Finding(code=GPU_CODE, group="kernels", title="GPU kernels", status="skip", detail=detail, data=data)]

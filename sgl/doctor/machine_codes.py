@@ -176,8 +176,8 @@ _GPU: Final = (
     Code(
         "SGL211",
         "compute capability",
-        "Kernels are compiled for compute capability 8.0 (Ampere) and newer. 7.5 (Turing) has no bfloat16 and runs "
-        "in float16; older ones are not supported by current builds of torch.",
+        "Kernels are compiled for compute capability 8.0 (Ampere) and newer. 7.5 (Turing) has no bfloat16, and older "
+        "ones are not supported by current builds of torch: with these, everything runs on the CPU.",
         "Use a newer GPU, or the CPU.",
         gpu=True,
     ),
@@ -192,8 +192,11 @@ _GPU: Final = (
     Code(
         "SGL213",
         "what this version computes on",
-        "This version of sgl computes on the CPU. Findings about GPUs are shown because a later one uses them.",
-        "Nothing; watch the changelog.",
+        "`sgl serve` takes the first visible GPU where torch is a CUDA build that starts, triton can be imported and "
+        "the GPU is of compute capability 8.0 or newer; otherwise it computes on the CPU. FP8 is multiplied in "
+        "hardware from 8.9 on. The path is tested with Triton's interpreter and compiled for each generation of GPUs; "
+        "it was not yet run on a GPU.",
+        "Look at the findings beside it; --device cpu stays off the GPU.",
         gpu=True,
     ),
     Code(

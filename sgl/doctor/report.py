@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from sgl._version import __version__
-from sgl.doctor.checks.gpu import COMPUTES_ON_GPU
 from sgl.doctor.codes import CODES
 from sgl.doctor.finding import Finding
 
 SCHEMA_VERSION: Final = 1
 CHECK_FAILED: Final = 3
 """Exit code when something will fail; with ``--strict`` also for warnings."""
+
+ENGINE_CODE: Final = "SGL213"
+"""The finding on where a start computes: ok for a GPU."""
 
 Verdict = Literal["ok", "warn", "error"]
 
@@ -46,7 +48,8 @@ def sentence(findings: Sequence[Finding]) -> str:
     if worst == "warn":
         return "this machine can serve; {warn} says what could be better"
     errors = [finding for finding in findings if finding.status == "error"]
-    if not COMPUTES_ON_GPU and all(finding.code in CODES and CODES[finding.code].gpu for finding in errors):
+    on_gpu = any(finding.code == ENGINE_CODE and finding.status == "ok" for finding in findings)
+    if not on_gpu and all(finding.code in CODES and CODES[finding.code].gpu for finding in errors):
         return "this machine can serve on its CPU; {error} says what keeps its GPUs back"
     return "this machine is not ready: see {error}"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from sgl.doctor.accelerator import accelerator_of
 from sgl.doctor.checks.cpu import check_cpu
 from sgl.doctor.checks.gpu import check_gpu
 from sgl.doctor.checks.hub import check_hub
@@ -41,7 +42,7 @@ _FILES_TIMEOUT: Final = 5.0
 _MARGIN: Final = 5.0
 _NEEDS: Final[dict[Group, tuple[str, ...]]] = {
     "python": ("torch", "gpu", "python", "system"),
-    "gpu": ("torch", "gpu", "system"),
+    "gpu": ("torch", "gpu", "python", "system"),
     "cpu": ("cpu",),
     "system": ("gpu", "system", "hub", "network", "shell"),
     "kernels": ("torch", "kernels"),
@@ -81,7 +82,7 @@ def examine(machine: Machine, wishes: Wishes, on_wait: Wait = lambda names: None
     facts = gather(machine, wishes, on_wait)
     judges: dict[Group, Callable[[], Iterator[Finding]]] = {
         "python": lambda: _python(facts, wishes),
-        "gpu": lambda: _gpu(facts, wishes),
+        "gpu": lambda: _gpu(facts, wishes, machine.environ),
         "cpu": lambda: _cpu(facts, machine.interpreter),
         "system": lambda: _system(facts, wishes),
         "kernels": lambda: _kernels(facts),
@@ -135,10 +136,13 @@ def _python(facts: Facts, wishes: Wishes) -> Iterator[Finding]:
         yield skipped if version else missing_torch(facts.python, gpu)
 
 
-def _gpu(facts: Facts, wishes: Wishes) -> Iterator[Finding]:
+def _gpu(facts: Facts, wishes: Wishes, environ: Mapping[str, str]) -> Iterator[Finding]:
     if facts.gpu is not None:
         system = facts.system or _unknown_system()
-        yield from check_gpu(facts.gpu, facts.torch, system)
+        accelerator = None
+        if facts.python is not None and (facts.torch is None or facts.torch.outcome == "ok"):
+            accelerator = accelerator_of(facts.gpu, facts.torch, facts.python, environ)
+        yield from check_gpu(facts.gpu, facts.torch, system, accelerator)
         yield from check_visible(facts.gpu, facts.torch, wishes.tp)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sgl.config.arguments import ServeArguments
+from sgl.doctor.accelerator import accelerator_of
 from sgl.doctor.assume import AssumedGpus
 from sgl.doctor.checks.network import check_network
 from sgl.doctor.finding import Finding
@@ -22,6 +23,7 @@ from sgl.doctor.model.weights import WeightReport, check_weights, room_for_downl
 from sgl.doctor.parallel import Job, run_all
 from sgl.doctor.probes.gpu import SMI_TIMEOUT, GpuFacts, probe_gpu
 from sgl.doctor.probes.network import NetworkFacts, probe_network
+from sgl.doctor.probes.python import probe_python
 from sgl.errors import SglError
 from sgl.hub.resolve import resolve_tokenizer
 
@@ -61,10 +63,10 @@ def examine_serve(
     model, config, weights = _look_at_model(arguments, source, machine)
     found: GpuFacts | None = facts.get("GPU")
     count = gpus.count if gpus is not None else len(found.gpus) if found is not None and found.gpus else None
-    flags = check_flags(arguments, config.model, count)
+    accelerator = accelerator_of(found or GpuFacts(smi="missing"), None, probe_python(machine), machine.environ)
+    flags = check_flags(arguments, config.model, count, accelerator if gpus is None else gpus.accelerator)
     port = [] if "port" not in facts else _port(facts["port"], arguments)
     on_wait(["memory"])
-    idle = tuple(gpu.name for gpu in found.gpus) if found is not None else ()
     if source.folder is None:
         return ServeReport(findings=[*model, *port, *flags.findings, NO_MODEL], fit=Fit(findings=[NO_MODEL]))
     fit = check_fit(
@@ -74,7 +76,7 @@ def examine_serve(
             config=config.values,
             headers=None if weights is None else weights.headers,
             gpus=gpus,
-            idle_gpus=idle,
+            accelerator=accelerator,
         )
     )
     return ServeReport(findings=[*model, *port, *flags.findings, *fit.findings], fit=fit)

@@ -50,8 +50,10 @@ _KERNELS: Final = (
     Code(
         "SGL507",
         "kernels for GPUs",
-        "CUDA, Triton and FlashInfer are looked at, and the reason is given when they are not tested.",
-        "Nothing, on a machine without a GPU.",
+        "Where a start would compute on a GPU, a product by torch and our Triton kernels are compared with their plain "
+        "twins on it; elsewhere the reason is given. FlashInfer compiles its kernels when they are first used, so it "
+        "is not tested here.",
+        "Nothing, on a machine without a GPU. A wrong kernel: start with --device cpu, and report it.",
     ),
     Code(
         "SGL508",

@@ -13,7 +13,6 @@ from sgl.attention.latent import CpuLatentAttention
 from sgl.batch.context import Attention, LatentAttention, Span
 from sgl.config.kv import KvStorage
 from sgl.config.model import ModelConfig
-from sgl.kvcache.codec import CODECS
 from sgl.kvcache.latent import LatentPool, VectorPool
 from sgl.kvcache.latent_scaled import ScaledLatentPool
 from sgl.kvcache.pool import KVPool, Pool
@@ -62,7 +61,7 @@ def make_attention(
         vectors: VectorPool = (
             LatentPool(**shape, width=latent.cached_width, dtype=dtype, device=cpu)
             if storage is None
-            else ScaledLatentPool(**shape, parts=parts, codec=CODECS[storage], device=cpu)
+            else ScaledLatentPool(**shape, parts=parts, storage=storage, device=cpu)
         )
         return CpuLatentAttention(
             vectors,
@@ -75,7 +74,7 @@ def make_attention(
     pool: Pool = (
         KVPool(**shape, **heads, dtype=dtype, device=cpu)
         if storage is None
-        else ScaledPool(**shape, **heads, codec=CODECS[storage], device=cpu)
+        else ScaledPool(**shape, **heads, storage=storage, device=cpu)
     )
     return CpuAttention(
         pool,

@@ -16,16 +16,19 @@ from sgl.config.hf import HfConfig, end_token_ids
 from sgl.config.resolve import resolve
 from sgl.config.sizes import gib
 from sgl.device import probe_cpu
+from sgl.engine.assembled import Assembled
 from sgl.engine.attention import make_attention
+from sgl.engine.device import probe_accelerator
 from sgl.engine.quantization import QuantizationErrors
-from sgl.engine.runner import CpuRunner
+from sgl.engine.runner import CpuRunner, Runner
 from sgl.kvcache.cache import PrefixCache
 from sgl.loader.load import load_weights
 from sgl.models.decoder import Decoder
 from sgl.models.table import read_model_config
 from sgl.plan.demand import demand
 from sgl.plan.memory import MemoryPlan, plan_memory
-from sgl.plan.place import cpu_place
+from sgl.plan.place import place_of
+from sgl.plan.remedies import shortage_error
 from sgl.protocol.messages import EngineInfo, Phase
 from sgl.weights.slot import Placement
 
@@ -44,7 +47,7 @@ Report = Callable[[Phase], None]
 class Engine:
     """The parts of a started engine that a scheduler needs, and what it turned out to be."""
 
-    def __init__(self, runner: CpuRunner, cache: PrefixCache, info: EngineInfo, config: ResolvedConfig) -> None:
+    def __init__(self, runner: Runner, cache: PrefixCache, info: EngineInfo, config: ResolvedConfig) -> None:
         self.runner = runner
         self.cache = cache
         self.info = info
@@ -64,31 +67,21 @@ def build_engine(config: EngineConfig, report: Report) -> Engine:
     device = probe_cpu()
     hf = HfConfig.load(folder)
     model_config = quantize_at_load(read_model_config(hf), config.quantization)
-    resolved = resolve(config, model_config, device)
+    accelerator = probe_accelerator(config)
+    resolved = resolve(config, model_config, device, accelerator)
     torch.set_num_threads(resolved.threads)
     seconds = {"resolve": time.monotonic() - started}
     report(Phase("resolve", f"{model_config.architecture}, {resolved.dtype}", seconds["resolve"]))
 
-    plan = plan_memory(demand(resolved, model_config, cpu_place(device)))
-    if plan.shortage is not None:
-        raise plan.shortage.as_error()
+    place = place_of(device, accelerator.usable if resolved.device == "cuda" else None)
+    plan = plan_memory(demand(resolved, model_config, place))
+    error = shortage_error(plan)
+    if error is not None:
+        raise error
     model, seconds["weights"] = _load(plan, resolved, folder, report)
     begun = time.monotonic()
-    attention = make_attention(
-        model_config,
-        pages=plan.pages,
-        page_size=resolved.page_size,
-        dtype=TORCH_DTYPES[resolved.dtype],
-        deterministic=resolved.deterministic,
-        storage=config.kv_cache_dtype,
-    )
-    cache = PrefixCache(
-        plan.pages,
-        resolved.page_size,
-        resolved.max_running_requests,
-        plan.max_request_tokens,
-        radix=resolved.radix_cache,
-    )
+    assembled = (_assemble_on_gpu if _has_kernels(resolved) else _assemble)(model, plan, resolved, config, report)
+    plan = assembled.plan
     seconds["kv_pool"] = time.monotonic() - begun
     report(Phase("kv_pool", f"{plan.kv_tokens} tokens", seconds["kv_pool"]))
     info = EngineInfo(
@@ -105,12 +98,50 @@ def build_engine(config: EngineConfig, report: Report) -> Engine:
         dtype=resolved.dtype,
         device=resolved.device,
         weight_bytes=model.weight_bytes(),
-        kv_bytes=attention.pool.bytes_total,
+        kv_bytes=assembled.kv_bytes,
         reasons=resolved.reasons,
         settings=_settings(resolved),
         load_seconds=seconds,
     )
-    return Engine(CpuRunner(model, attention, cache.rows), cache, info, resolved)
+    return Engine(assembled.runner, assembled.cache, info, resolved)
+
+
+def _has_kernels(resolved: ResolvedConfig) -> bool:
+    """Whether the engine's part for GPUs computes: on one, or interpreted on a CPU."""
+    return resolved.device == "cuda" or resolved.attention_backend != "torch"
+
+
+def _assemble(
+    model: Decoder, plan: MemoryPlan, resolved: ResolvedConfig, config: EngineConfig, report: Report
+) -> Assembled:
+    attention = make_attention(
+        model.config,
+        pages=plan.pages,
+        page_size=resolved.page_size,
+        dtype=TORCH_DTYPES[resolved.dtype],
+        deterministic=resolved.deterministic,
+        storage=config.kv_cache_dtype,
+    )
+    cache = PrefixCache(
+        plan.pages,
+        resolved.page_size,
+        resolved.max_running_requests,
+        plan.max_request_tokens,
+        radix=resolved.radix_cache,
+    )
+    return Assembled(CpuRunner(model, attention, cache.rows), cache, plan, attention.pool.bytes_total)
+
+
+def _assemble_on_gpu(
+    model: Decoder, plan: MemoryPlan, resolved: ResolvedConfig, config: EngineConfig, report: Report
+) -> Assembled:
+    # Imported here: it needs Triton, which machines without a GPU need not have.
+    from sgl.engine.gpu.attention import GpuAttention
+    from sgl.engine.gpu.build import assemble
+
+    dtype, device = TORCH_DTYPES[resolved.dtype], torch.device(resolved.device)
+    attention = GpuAttention(model.config, resolved, dtype, config.kv_cache_dtype, device)
+    return assemble(model, plan.demand, resolved, attention, report)
 
 
 def _load(plan: MemoryPlan, resolved: ResolvedConfig, folder: Path, report: Report) -> tuple[Decoder, float]:
@@ -123,6 +154,10 @@ def _load(plan: MemoryPlan, resolved: ResolvedConfig, folder: Path, report: Repo
         plan.demand.model.quantization,
         hear_error=errors.hear if logger.isEnabledFor(logging.DEBUG) else None,
     )
+    if _has_kernels(resolved):
+        from sgl.engine.gpu.build import on_gpu
+
+        place = on_gpu(place, resolved)
     model = Decoder(plan.demand.model, place, resolved.max_model_len)
     load_weights(
         model,

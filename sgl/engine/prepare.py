@@ -38,7 +38,13 @@ class Inputs:
 
 
 def prepare(batch: Batch, rows: PageRows) -> Inputs:
-    """Lays the entries out one after another."""
+    """Lays the entries out one after another.
+
+    Raises:
+        ValueError: A token is not known here: only a runner that overlaps steps may be given such an entry.
+    """
+    if any(entry.future for entry in batch.entries):
+        raise ValueError("a token of the batch is still being drawn; this runner computes one step at a time")
     token_ids, positions, slots = _decode_columns(batch, rows) if batch.decode_only else _columns(batch, rows)
     spans: list[Span] = []
     draw_rows: list[int] = []

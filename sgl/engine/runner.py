@@ -1,8 +1,8 @@
 """The runner: one step of the model for one batch. The scheduler knows only the two protocols here.
 
 `Runner.launch` starts a step and returns at once where the device allows it; `Launched.wait` gives the
-result. On a CPU the work is done in `launch`; a GPU runner returns with the step in flight, which is all
-that overlap scheduling needs.
+result. On a CPU the work is done in `launch`; a GPU runner returns with the step in flight, and the scheduler
+plans and launches the next one meanwhile.
 """
 
 from __future__ import annotations
@@ -36,7 +36,29 @@ class Launched(Protocol):
 
 
 class Runner(Protocol):
-    """Computes batches. A pure function of token ids and of the KV the leases' pages hold."""
+    """Computes batches. A pure function of token ids and of the KV the leases' pages hold.
+
+    Steps run in the order in which they were launched. When one raises, those launched behind it are waited for
+    as well and count for nothing: their requests are computed again from what was applied.
+    """
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether `launch` returns before the work is done, so that a next step can be launched behind it.
+
+        Such a runner reads requests, sampling rows and page table only in `launch`, because they change while
+        the step runs. It keeps the token drawn for each row of the page table on the device, always an id of the
+        vocabulary, and takes it from there for the entries that are `Entry.future`.
+        """
+        ...
+
+    @property
+    def keeps_history(self) -> bool:
+        """Whether penalties count tokens on the device, so that a penalised request can be `Entry.future`.
+
+        Such a runner counts afresh for a lease it has not seen and after a step that raised.
+        """
+        ...
 
     def launch(self, batch: Batch) -> Launched:
         """Starts one step."""
@@ -75,6 +97,16 @@ class CpuRunner:
         self._rows = rows
         self._sampling = SamplingBatch([])
 
+    @property
+    def overlaps(self) -> bool:
+        """Never: a launched step is done."""
+        return False
+
+    @property
+    def keeps_history(self) -> bool:
+        """Not needed where the host knows every token."""
+        return False
+
     @torch.inference_mode()
     def launch(self, batch: Batch) -> Done:
         """Forward pass, head of the rows that matter, sampling."""
@@ -92,7 +124,7 @@ class CpuRunner:
 
     def _draw(self, batch: Batch, draw_rows: Tensor | None, hidden: Tensor) -> list[Drawn]:
         """Draws after every row that asks for it, in order."""
-        rows = [row for entry in batch.entries for row in _sample_rows(entry)]
+        rows = [row for entry in batch.entries for row in sample_rows(entry)]
         if not rows:
             return []
         chosen = hidden if draw_rows is None else hidden.index_select(0, draw_rows)
@@ -115,7 +147,7 @@ class CpuRunner:
         return scored
 
 
-def _sample_rows(entry: Entry) -> list[SampleRow]:
+def sample_rows(entry: Entry) -> list[SampleRow]:
     """The request's own row, and one further on for each draft."""
     if not entry.draws:
         return []

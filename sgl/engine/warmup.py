@@ -17,7 +17,7 @@ PROMPT_TOKENS: Final = 8
 
 def warm_up(engine: Engine) -> None:
     """Runs a throw-away request through runner and pool; leaves the cache as it was."""
-    length = min(PROMPT_TOKENS, engine.info.max_request_tokens - 2)
+    length = min(PROMPT_TOKENS, engine.info.chunked_prefill_size, engine.info.max_request_tokens - 2)
     if length < 1:
         return
     request = Request(
@@ -40,7 +40,7 @@ def warm_up(engine: Engine) -> None:
                 return
             entry = Entry(request, lease, request.computed, request.pending, draws=True)
             result = engine.runner.launch(Batch((entry,))).wait().results[0]
-            request.computed = request.total
+            request.compute(request.total)
             request.append(result.drawn[0].token)
     finally:
         engine.cache.release(lease)

@@ -8,7 +8,8 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
-from sgl.kvcache.codec import Codec
+from sgl.config.kv import KvStorage
+from sgl.kvcache.codec import CODECS
 from sgl.kvcache.scaled import Codes
 
 
@@ -29,12 +30,13 @@ class ScaledLatentPool:
         num_pages: int,
         page_size: int,
         parts: tuple[int, ...],
-        codec: Codec,
+        storage: KvStorage,
         device: torch.device,
     ) -> None:
         self.num_layers = num_layers
         self.head_dim = sum(parts)
-        self._codec = codec
+        self.storage = storage
+        self._codec = CODECS[storage]
         self._bounds = tuple(slice(*bounds) for bounds in pairwise(accumulate(parts, initial=0)))
         slots = (num_pages + 1) * page_size
         self._layers = [[Codes((slots, 1, size), page_size, device) for size in parts] for _ in range(num_layers)]
@@ -58,6 +60,10 @@ class ScaledLatentPool:
     def bytes_total(self) -> int:
         """Bytes of all layers, multipliers and the padding page included."""
         return sum(part.bytes_total for layer in self._layers for part in layer)
+
+    def parts(self, layer: int) -> tuple[Codes, ...]:
+        """One layer's codes, part by part."""
+        return tuple(self._layers[layer])
 
     def store(self, layer: int, slots: Tensor, key: Tensor, value: Tensor) -> None:
         """See `sgl.kvcache.pool.Pool.store`; ``key`` and ``value`` are the same, and it is written once."""

@@ -7,6 +7,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from sgl.kernels.fused import KvTarget
+
 
 class Pool(Protocol):
     """What attention by heads reads and writes. Slot ``page * page_size + offset`` holds one token of one layer.
@@ -62,6 +64,14 @@ class Pool(Protocol):
         ...
 
 
+class PagedPool(Pool, Protocol):
+    """A pool whose tensors kernels read and write themselves."""
+
+    def target(self, layer: int, slots: Tensor) -> KvTarget:
+        """One layer's tensors, for tokens that go to ``slots``."""
+        ...
+
+
 class KVPool:
     """`Pool` that keeps K and V in the type they are computed in.
 
@@ -110,6 +120,10 @@ class KVPool:
         """See `Pool.store`."""
         self.keys[layer].index_copy_(0, slots, key.to(self.dtype))
         self.values[layer].index_copy_(0, slots, value.to(self.dtype))
+
+    def target(self, layer: int, slots: Tensor) -> KvTarget:
+        """See `PagedPool.target`."""
+        return KvTarget(self.keys[layer], self.values[layer], slots)
 
     def view(self, layer: int, start: int, count: int) -> tuple[Tensor, Tensor]:
         """See `Pool.view`; without a copy."""

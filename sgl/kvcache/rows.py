@@ -33,6 +33,7 @@ class PageRows:
         self.table: PageArray = np.full((max_rows, max_pages), -1, dtype=np.int32)
         self._idle = list(range(max_rows))[::-1]
         self._counts = [0] * max_rows
+        self._told = [0] * max_rows  # leading pages of each row that `news` has told
         # run k of a row starts at page index _starts[row][k], where the table holds page _heads[row][k]
         self._starts: list[list[int]] = [[] for _ in range(max_rows)]
         self._heads: list[list[int]] = [[] for _ in range(max_rows)]
@@ -55,6 +56,7 @@ class PageRows:
         """Clears a taken row and takes it back."""
         self.table[row, : self._counts[row]] = -1
         self._counts[row] = 0
+        self._told[row] = 0
         self._starts[row].clear()
         self._heads[row].clear()
         self._idle.append(row)
@@ -67,6 +69,18 @@ class PageRows:
         """The page that holds the row's last tokens."""
         count = self._counts[row]
         return self._heads[row][-1] + count - 1 - self._starts[row][-1] if count else None
+
+    def news(self, row: int) -> tuple[int, PageArray]:
+        """What has changed in a row since it was asked for last: the first changed index, and all pages from there on.
+
+        For whoever keeps a copy of the table elsewhere; there is one at most.
+        """
+        first, self._told[row] = self._told[row], self._counts[row]
+        return first, self.table[row, first : self._counts[row]]
+
+    def tell_again(self) -> None:
+        """The copy was lost: all pages are news."""
+        self._told = [0] * len(self._told)
 
     def pages(self, row: int, start: int, stop: int) -> PageArray:
         """A copy of the row's pages at indices [start, stop)."""
@@ -93,6 +107,7 @@ class PageRows:
         if start + len(pages) > count:
             raise ValueError(f"the row has {count} pages; cannot rewrite [{start}, {start + len(pages)})")
         self.table[row, start : start + len(pages)] = pages
+        self._told[row] = min(self._told[row], start)
         kept = bisect_left(self._starts[row], start)
         del self._starts[row][kept:], self._heads[row][kept:]
         self._track(row, start, self.table[row, start:count])

@@ -5,38 +5,45 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sgl.kvcache.codec import Codec
+from sgl.config.kv import KvStorage
+from sgl.kernels.fused import KvTarget
+from sgl.kvcache.codec import CODECS, Codec
 
 
 class Codes:
-    """One side (K or V) of one layer: int8 codes [slots, heads, head_dim], float32 multipliers [slots, heads]."""
+    """One side (K or V) of one layer.
+
+    Attributes:
+        codes: int8 [slots, heads, head_dim].
+        multipliers: float32 [slots, heads].
+    """
 
     def __init__(self, shape: tuple[int, int, int], padding: int, device: torch.device) -> None:
-        self._codes = torch.empty(shape, dtype=torch.int8, device=device)
-        self._multipliers = torch.empty(shape[:2], dtype=torch.float32, device=device)
-        self._codes[:padding].zero_()
-        self._multipliers[:padding].zero_()
+        self.codes = torch.empty(shape, dtype=torch.int8, device=device)
+        self.multipliers = torch.empty(shape[:2], dtype=torch.float32, device=device)
+        self.codes[:padding].zero_()
+        self.multipliers[:padding].zero_()
 
     def write(self, slots: Tensor, heads: Tensor, codec: Codec) -> None:
         """Encodes [tokens, heads, head_dim] into ``slots``."""
         codes, multipliers = codec.encode(heads)
-        self._codes.index_copy_(0, slots, codes)
-        self._multipliers.index_copy_(0, slots, multipliers)
+        self.codes.index_copy_(0, slots, codes)
+        self.multipliers.index_copy_(0, slots, multipliers)
 
     def run(self, start: int, count: int, codec: Codec, out: Tensor | None = None) -> Tensor:
         """Decodes the slots from ``start`` on: float32 [count, heads, head_dim], written to ``out``, if given."""
-        return codec.decode(self._codes[start : start + count], self._multipliers[start : start + count], out)
+        return codec.decode(self.codes[start : start + count], self.multipliers[start : start + count], out)
 
     def gather(self, slots: Tensor, codec: Codec) -> Tensor:
         """Decodes any slots."""
-        _, heads, width = self._codes.shape
-        codes = self._codes.view(-1, heads * width).index_select(0, slots).view(-1, heads, width)
-        return codec.decode(codes, self._multipliers.index_select(0, slots))
+        _, heads, width = self.codes.shape
+        codes = self.codes.view(-1, heads * width).index_select(0, slots).view(-1, heads, width)
+        return codec.decode(codes, self.multipliers.index_select(0, slots))
 
     @property
     def bytes_total(self) -> int:
         """Codes and multipliers."""
-        return self._codes.nbytes + self._multipliers.nbytes
+        return self.codes.nbytes + self.multipliers.nbytes
 
 
 class ScaledPool:
@@ -53,12 +60,13 @@ class ScaledPool:
         page_size: int,
         num_kv_heads: int,
         head_dim: int,
-        codec: Codec,
+        storage: KvStorage,
         device: torch.device,
     ) -> None:
         self.num_kv_heads = num_kv_heads
         self.head_dim = head_dim
-        self._codec = codec
+        self._storage = storage
+        self._codec = CODECS[storage]
         shape = ((num_pages + 1) * page_size, num_kv_heads, head_dim)
         self._keys = [Codes(shape, page_size, device) for _ in range(num_layers)]
         self._values = [Codes(shape, page_size, device) for _ in range(num_layers)]
@@ -83,6 +91,11 @@ class ScaledPool:
         """See `sgl.kvcache.pool.Pool.store`."""
         self._keys[layer].write(slots, key, self._codec)
         self._values[layer].write(slots, value, self._codec)
+
+    def target(self, layer: int, slots: Tensor) -> KvTarget:
+        """See `sgl.kvcache.pool.PagedPool.target`."""
+        keys, values = self._keys[layer], self._values[layer]
+        return KvTarget(keys.codes, values.codes, slots, self._storage, keys.multipliers, values.multipliers)
 
     def view(self, layer: int, start: int, count: int) -> tuple[Tensor, Tensor]:
         """See `sgl.kvcache.pool.Pool.view`; a copy, which holds until the next call."""

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sgl.config.model import Activation
+from sgl.kernels.fused import FusedKernels
 from sgl.weights.slot import Slot
 
 CLAMP_LIMIT: Final = 7.0
@@ -37,15 +38,19 @@ class Nonlinear:
 
     Args:
         gated: See `nonlinearity`.
+        fused: A GPU's kernels, or None.
     """
 
-    def __init__(self, activation: Activation, *, gated: bool) -> None:
+    def __init__(self, activation: Activation, *, gated: bool, fused: FusedKernels | None = None) -> None:
         self._activation: Activation = activation
+        self._fused = fused
         self._gated = gated
         self._apply = nonlinearity(activation, gated=gated)
 
     def forward(self, x: Tensor) -> Tensor:
         """[tokens, width] -> [tokens, inner]."""
+        if self._fused is not None:
+            return self._fused.nonlinearity(x, self._activation, gated=self._gated)
         return self._apply(x)
 
     def slots(self) -> Iterator[Slot]:

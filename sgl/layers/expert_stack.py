@@ -45,7 +45,7 @@ class StackedExperts(Group):
 
     def __init__(self, config: ModelConfig, gate_up: ExpertStack, down: ExpertStack, place: Placement) -> None:
         self.count = gate_up.count
-        self._activate = Nonlinear(config.activation, gated=config.gated)
+        self._activate = Nonlinear(config.activation, gated=config.gated, fused=place.fused)
         self._gate_up, self._down = StackedLinear(gate_up, place), StackedLinear(down, place)
         super().__init__(self._gate_up, self._activate, self._down)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from sgl.kernels.matmul import Matmul, choose_matmul, plain
+from sgl.kernels.matmul import Matmul, plain
+from sgl.kernels.products import DenseProduct
 from sgl.layers.embedding import Embedding
 from sgl.layers.linear import Linear
 from sgl.weights.slot import Slot
@@ -23,8 +24,9 @@ class Head(Linear):
 class TiedHead:
     """Hidden states -> logits over the vocabulary, through the embedding's own matrix."""
 
-    def __init__(self, embedding: Embedding) -> None:
+    def __init__(self, embedding: Embedding, multiply: DenseProduct) -> None:
         self._embedding = embedding
+        self._multiply = multiply
         self._matmul: Matmul = plain(embedding.weight, None)
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -36,8 +38,8 @@ class TiedHead:
         return iter(())
 
     def finish(self, deterministic: bool) -> None:
-        """Prepacks the matrix: a second copy, because looking tokens up needs the plain rows."""
-        self._matmul = choose_matmul(self._embedding.weight, None, deterministic=deterministic)
+        """Prepacks the matrix on a CPU: a second copy, because looking tokens up needs the plain rows."""
+        self._matmul = self._multiply(self._embedding.weight, None, deterministic=deterministic)
 
     def weight_bytes(self) -> int:
         """Nothing of its own."""

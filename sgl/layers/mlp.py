@@ -16,7 +16,7 @@ class MLP(Group):
     """gate and up in one projection."""
 
     def __init__(self, config: ModelConfig, weights: MlpWeights, place: Placement) -> None:
-        self._activate = Nonlinear(config.activation, gated=config.gated)
+        self._activate = Nonlinear(config.activation, gated=config.gated, fused=place.fused)
         self._gate_up = Linear(weights.gate_up, place)
         self._down = Linear(weights.down, place)
         super().__init__(self._gate_up, self._activate, self._down)

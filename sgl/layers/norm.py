@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,46 +13,53 @@ from sgl.weights.slot import Placement, Slot, size_of
 
 
 class RMSNorm:
-    """``x / rms(x) * weight`` over the last dimension, computed in float32."""
+    """``x / rms(x) * weight`` over the last dimension, computed in float32.
 
-    def __init__(self, norm: Norm, eps: float, place: Placement) -> None:
+    Args:
+        kind: ``rms`` rounds before it multiplies by the scale, ``rms_float`` (OLMo 2) after; ``rms_plus_one`` (Gemma)
+            is the second one with a scale of ``1 + weight``.
+    """
+
+    def __init__(self, norm: Norm, eps: float, place: Placement, kind: NormKind = "rms") -> None:
         self._name = norm.name
-        self._shape = [norm.size]
-        self._eps = eps
-        self._weight = place.empty(norm.size)
+        self.eps = eps
+        self.kind = kind
+        self._fused = place.fused
+        self.weight = place.empty(norm.size)
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., size] -> [..., size]."""
-        if x.dtype == self._weight.dtype and x.dtype.itemsize == 4:
-            return F.rms_norm(x, self._shape, self._weight, self._eps)
-        return F.rms_norm(x.float(), self._shape, None, self._eps).to(x.dtype) * self._weight
+        if self._fused is not None:
+            return self._fused.rms_norm(x, self.weight, self.eps, self.kind)
+        return rms_norm(x, self.weight, self.eps, self.kind)
+
+    def add(self, hidden: Tensor, added: Tensor) -> Tensor:
+        """Adds to ``hidden``, in place, and returns the norm of the sum."""
+        if self._fused is not None:
+            return self._fused.add_rms_norm(hidden, added, self.weight, self.eps, self.kind)
+        return self.forward(hidden.add_(added))
 
     def slots(self) -> Iterator[Slot]:
         """The scale."""
-        yield Slot(f"{self._name}.weight", self._weight)
+        yield Slot(f"{self._name}.weight", self.weight)
 
     def finish(self, deterministic: bool) -> None:
         """Nothing to prepare."""
 
     def weight_bytes(self) -> int:
         """Bytes of the scale."""
-        return size_of(self._weight)
+        return size_of(self.weight)
 
 
-class FloatRMSNorm(RMSNorm):
-    """OLMo 2's: the scale meets the float32 value, and only the product is rounded."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[..., size] -> [..., size]."""
-        return F.rms_norm(x.float(), self._shape, self._weight.float(), self._eps).to(x.dtype)
-
-
-class PlusOneRMSNorm(RMSNorm):
-    """Gemma's: as OLMo 2's, and the scale is ``1 + weight``."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[..., size] -> [..., size]."""
-        return F.rms_norm(x.float(), self._shape, 1.0 + self._weight.float(), self._eps).to(x.dtype)
+def rms_norm(x: Tensor, weight: Tensor, eps: float, kind: NormKind) -> Tensor:
+    """[..., size] -> [..., size], in torch's operations; see `RMSNorm`."""
+    shape = weight.shape
+    if kind == "rms":
+        if x.dtype == weight.dtype and x.dtype.itemsize == 4:
+            return F.rms_norm(x, shape, weight, eps)
+        return F.rms_norm(x.float(), shape, None, eps).to(x.dtype) * weight
+    scale = weight.float() if kind == "rms_float" else 1.0 + weight.float()
+    return F.rms_norm(x.float(), shape, scale, eps).to(x.dtype)
 
 
 class LayerNorm:
@@ -68,6 +74,10 @@ class LayerNorm:
     def forward(self, x: Tensor) -> Tensor:
         """[..., size] -> [..., size]."""
         return F.layer_norm(x, self._shape, self._weight, self._bias, self._eps)
+
+    def add(self, hidden: Tensor, added: Tensor) -> Tensor:
+        """Adds to ``hidden``, in place, and returns the norm of the sum."""
+        return self.forward(hidden.add_(added))
 
     def slots(self) -> Iterator[Slot]:
         """Scale and bias."""
@@ -84,14 +94,7 @@ class LayerNorm:
 
 AnyNorm = RMSNorm | LayerNorm
 
-_KINDS: Final[dict[NormKind, type[AnyNorm]]] = {
-    "rms": RMSNorm,
-    "rms_float": FloatRMSNorm,
-    "rms_plus_one": PlusOneRMSNorm,
-    "layer": LayerNorm,
-}
-
 
 def make_norm(kind: NormKind, norm: Norm, eps: float, place: Placement) -> AnyNorm:
     """A norm of a kind."""
-    return _KINDS[kind](norm, eps, place)
+    return LayerNorm(norm, eps, place) if kind == "layer" else RMSNorm(norm, eps, place, kind)

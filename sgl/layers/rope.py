@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from sgl.config.rope import RopeConfig
+from sgl.kernels.fused import HeadTurn
 
 
 def inverse_frequencies(config: RopeConfig, dim: int, longest: int) -> Tensor:
@@ -74,19 +75,67 @@ def _yarn(config: RopeConfig, dim: int) -> Tensor:
     return frequencies / config.factor * slowed + frequencies * (1 - slowed)
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
-    """Cosines and signed sines of a batch, [tokens, 1, dim]; all layers of a kind share it.
+class Rope:
+    """Tables of cosines and sines by position, one of each for a pair.
 
-    Heads are turned in the type that these have, and come out in their own.
+    Args:
+        head_dim: Elements of a head, all of which are rotated unless ``config.dim`` says otherwise.
+        max_position: Most tokens of a sequence that this engine takes.
 
     Attributes:
+        cos: float32 [max_position, dim / 2], the attention factor included.
+        sin: Like cos.
         interleaved: See `RopeConfig`.
+        wide: Heads are turned in float32 whatever their type.
     """
 
-    cos: Tensor
-    sin: Tensor
-    interleaved: bool = False
+    def __init__(self, config: RopeConfig, head_dim: int, max_position: int, device: torch.device) -> None:
+        dim = config.dim or head_dim
+        angles = torch.outer(torch.arange(max_position).float(), inverse_frequencies(config, dim, max_position))
+        self.cos = (angles.cos() * config.attention_factor).to(device)
+        self.sin = (angles.sin() * config.attention_factor).to(device)
+        self.interleaved, self.wide = config.interleaved, config.wide
+
+    def at(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
+        """The rotation of a batch's tokens.
+
+        Args:
+            positions: int64 [tokens].
+            dtype: Of the model.
+        """
+        return Rotation(self, positions, torch.float32 if self.wide else dtype)
+
+
+class Rotation:
+    """The rotation of a batch's tokens; all layers of a kind share it, and so the rows that it reads once."""
+
+    def __init__(self, rope: Rope, positions: Tensor, dtype: torch.dtype) -> None:
+        self._rope = rope
+        self._positions = positions
+        self._dtype = dtype
+
+    @property
+    def tables(self) -> HeadTurn:
+        """For a kernel that reads the tables itself."""
+        return HeadTurn(self._rope.cos, self._rope.sin, self._rope.interleaved, self._positions)
+
+    @cached_property
+    def cos(self) -> Tensor:
+        """[tokens, 1, dim], in the type that heads are turned in."""
+        rows = self._rope.cos.index_select(0, self._positions)
+        wide = rows.repeat_interleave(2, dim=-1) if self._rope.interleaved else torch.cat([rows, rows], dim=-1)
+        return wide.unsqueeze(1).to(self._dtype)
+
+    @cached_property
+    def sin(self) -> Tensor:
+        """The same; negated where it meets the first element of a pair."""
+        rows = self._rope.sin.index_select(0, self._positions)
+        if self._rope.interleaved:
+            wide = torch.stack([-rows, rows], dim=-1).flatten(-2)
+        else:
+            # With roll(x, dim / 2) the rotation is x * cos + roll(x) * sin, the first half of sin negated.
+            wide = torch.cat([-rows, rows], dim=-1)
+        return wide.unsqueeze(1).to(self._dtype)
 
     def turn(self, heads: Tensor) -> Tensor:
         """[tokens, heads, head_dim] -> the same, rotated; elements of a head beyond ``dim`` stay as they are."""
@@ -96,42 +145,9 @@ class Rotation:
         return self._turn(heads)
 
     def _turn(self, given: Tensor) -> Tensor:
-        heads = given.to(self.cos.dtype)
-        if self.interleaved:
+        heads = given.to(self._dtype)
+        if self._rope.interleaved:
             swapped = heads.view(*heads.shape[:-1], -1, 2).flip(-1).flatten(-2)
         else:
             swapped = torch.roll(heads, heads.shape[-1] // 2, -1)
         return torch.addcmul(heads * self.cos, swapped, self.sin).to(given.dtype)
-
-
-class Rope:
-    """Tables of cosines and sines by position.
-
-    Args:
-        head_dim: Elements of a head, all of which are rotated unless ``config.dim`` says otherwise.
-        max_position: Most tokens of a sequence that this engine takes.
-    """
-
-    def __init__(self, config: RopeConfig, head_dim: int, max_position: int, device: torch.device) -> None:
-        dim = config.dim or head_dim
-        angles = torch.outer(torch.arange(max_position).float(), inverse_frequencies(config, dim, max_position))
-        cos, sin = angles.cos() * config.attention_factor, angles.sin() * config.attention_factor
-        self._interleaved, self._wide = config.interleaved, config.wide
-        if config.interleaved:
-            cos, sin = cos.repeat_interleave(2, dim=-1), torch.stack([-sin, sin], dim=-1).flatten(-2)
-        else:
-            # With roll(x, dim / 2) the rotation is x * cos + roll(x) * sin, the first half of sin negated.
-            cos, sin = torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
-        self._cos, self._sin = cos.to(device), sin.to(device)
-
-    def at(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
-        """The rotation of a batch's tokens.
-
-        Args:
-            positions: int64 [tokens].
-            dtype: Of the model.
-        """
-        dtype = torch.float32 if self._wide else dtype
-        cos = self._cos.index_select(0, positions).unsqueeze(1)
-        sin = self._sin.index_select(0, positions).unsqueeze(1)
-        return Rotation(cos.to(dtype), sin.to(dtype), self._interleaved)

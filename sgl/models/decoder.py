@@ -46,12 +46,21 @@ class DecoderLayer(Group):
         norms = (self._before_attention, self._after_attention, self._before_mlp, self._after_mlp)
         super().__init__(self._attention, self._mlp, *(each for each in norms if each is not None))
 
-    def forward(self, hidden: Tensor, rotation: Rotation | None, context: ForwardContext) -> Tensor:
-        """[tokens, hidden_size] -> [tokens, hidden_size]; ``hidden`` is overwritten."""
-        added = self._attention.forward(_normed(self._before_attention, hidden), rotation, context)
-        hidden.add_(_normed(self._after_attention, added))
-        added = self._mlp.forward(_normed(self._before_mlp, hidden))
-        return hidden.add_(_normed(self._after_mlp, added))
+    def forward(
+        self, hidden: Tensor, added: Tensor | None, rotation: Rotation | None, context: ForwardContext
+    ) -> Tensor:
+        """What this block adds to the residual stream, [tokens, hidden_size].
+
+        The sum is left to whoever norms it next, because a GPU does both in one kernel.
+
+        Args:
+            hidden: The stream, [tokens, hidden_size], overwritten.
+            added: What the block before has for it, or None.
+        """
+        normed = _add(self._before_attention, hidden, added)
+        mixed = self._attention.forward(normed, rotation, context)
+        normed = _add(self._before_mlp, hidden, _normed(self._after_attention, mixed))
+        return _normed(self._after_mlp, self._mlp.forward(normed))
 
 
 class Decoder(Group):
@@ -64,6 +73,8 @@ class Decoder(Group):
     def __init__(self, config: ModelConfig, place: Placement, max_positions: int) -> None:
         self.config = config
         self._dtype = place.dtype
+        # In the model's own type, as Gemma's authors compute it.
+        self._embedding_scale = torch.tensor(config.embedding_scale, dtype=place.dtype, device=place.device)
         weights = outer_weights(config)
 
         def rope(sliding: bool) -> Rope | None:
@@ -77,7 +88,8 @@ class Decoder(Group):
         self._positions = None if weights.positions is None else Embedding(weights.positions, place)
         self._layers = [DecoderLayer(config, index, place) for index in range(config.num_layers)]
         self._norm = make_norm(config.norm, weights.norm, config.norm_eps, place)
-        self._head = TiedHead(self._embedding) if weights.head is None else Head(weights.head, place)
+        head, multiply = weights.head, place.products.dense
+        self._head = TiedHead(self._embedding, multiply) if head is None else Head(head, place)
         positions = [] if self._positions is None else [self._positions]
         super().__init__(self._embedding, *positions, *self._layers, self._norm, self._head)
 
@@ -86,22 +98,23 @@ class Decoder(Group):
         """Hidden states before the final norm: [tokens, hidden_size]."""
         hidden = self._embed(context)
         rotation, local = self._rotations(context)
+        added: Tensor | None = None
         for layer, window in zip(self._layers, self.config.windows, strict=True):
-            hidden = layer.forward(hidden, rotation if window is None else local, context)
-        return hidden
+            added = layer.forward(hidden, added, rotation if window is None else local, context)
+        return hidden if added is None else hidden.add_(added)
 
     @torch.inference_mode()
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Final norm and head of the chosen rows: float32 [rows, vocab_size]."""
-        logits = self._head.forward(self._norm.forward(hidden)).to(torch.float32)
+    def logits(self, hidden: Tensor, out: Tensor | None = None) -> Tensor:
+        """Final norm and head of the chosen rows: float32 [rows, vocab_size], in ``out``, if given."""
+        logits = self._head.forward(self._norm.forward(hidden))
+        logits = logits.to(torch.float32) if out is None else out.copy_(logits)
         cap = self.config.logit_softcap
         return logits if cap is None else logits.div_(cap).tanh_().mul_(cap)
 
     def _embed(self, context: ForwardContext) -> Tensor:
         hidden = self._embedding.forward(context.token_ids)
         if self.config.embedding_scale != 1.0:
-            # In the model's own type, as Gemma's authors compute it.
-            hidden.mul_(torch.tensor(self.config.embedding_scale, dtype=hidden.dtype))
+            hidden.mul_(self._embedding_scale)
         if self._positions is not None:
             hidden.add_(self._positions.forward(context.positions))
         return hidden
@@ -112,6 +125,13 @@ class Decoder(Group):
         if self._local_rope is self._rope or self._local_rope is None:
             return rotation, rotation
         return rotation, self._local_rope.at(context.positions, self._dtype)
+
+
+def _add(norm: AnyNorm | None, hidden: Tensor, added: Tensor | None) -> Tensor:
+    """Adds to the stream, in place, and norms the sum."""
+    if added is None:
+        return _normed(norm, hidden)
+    return hidden.add_(added) if norm is None else norm.add(hidden, added)
 
 
 def _normed(norm: AnyNorm | None, hidden: Tensor) -> Tensor:

@@ -14,6 +14,10 @@ SUMS: Final = 3
 """The same in float32 where parts of a softmax are merged: so far, and two weighted parts."""
 EXPANDED: Final = 4
 """Keys and values of a block of compressed vectors: as they are made, and padded to one width."""
+SPLITS: Final = 4
+FIXED_SPLITS: Final = 16
+"""Parts of a context that a GPU's decode step computes apart, for large batches (`sgl.kernels.triton`): usually, and
+where results are to be deterministic."""
 FLOAT32_BYTES: Final = 4
 
 
@@ -30,8 +34,15 @@ def attention_bytes(demand: Demand) -> int:
 
 
 def gathered_bytes(demand: Demand) -> int:
-    """What is copied from the KV pool, or made of it, for one call of attention."""
+    """What is copied from the KV pool, or made of it, for one call of attention; a GPU's kernels read it in place.
+
+    They merge parts of long contexts instead, which takes a float32 row of each part.
+    """
     model = demand.model
+    if demand.place.kind == "cuda":
+        width = model.head_dim if model.latent is None else model.latent.cached_width
+        splits = FIXED_SPLITS if demand.deterministic else SPLITS
+        return demand.running * -(-model.num_heads // demand.tp) * splits * (width + 1) * FLOAT32_BYTES
     if model.latent is not None:
         return EXPANDED * EXPANDED_ELEMENTS * demand.element_bytes
     kv_width = -(-model.num_kv_heads // demand.tp) * model.head_dim

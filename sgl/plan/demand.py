@@ -37,6 +37,7 @@ class Demand:
         max_total_tokens: Tokens of the KV pool, when they were asked for.
         float16: Two bytes are float16, which a CPU does not pack, and not bfloat16.
         deterministic: A CPU packs small weights, too.
+        largest_graph: Largest batch of a CUDA graph; 0 is without graphs.
     """
 
     model: ModelConfig
@@ -54,6 +55,7 @@ class Demand:
     max_total_tokens: int | None = None
     float16: bool = False
     deterministic: bool = False
+    largest_graph: int = 0
 
     @property
     def kv_page_bytes(self) -> int:
@@ -101,4 +103,5 @@ def demand(resolved: ResolvedConfig, model: ModelConfig, place: Place, *, tp: in
         max_total_tokens=resolved.max_total_tokens,
         float16=resolved.dtype == "float16",
         deterministic=resolved.deterministic,
+        largest_graph=resolved.cuda_graph_max_bs,
     )

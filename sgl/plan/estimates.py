@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sgl.config.graphs import capture_sizes
 from sgl.config.packing import UPCAST_FROM_ROWS
 from sgl.plan.attention import attention_bytes, gathered_bytes
 from sgl.plan.demand import Demand
@@ -24,8 +25,6 @@ CUDA_CONTEXT: Final = 512 * MIB
 """Context, cuBLAS workspaces and loaded kernels: NVIDIA's tools show 0.4 to 0.6 GiB for an idle torch process."""
 GRAPH_LAYER: Final = MIB // 4
 """Of one captured graph, per layer; from vLLM's start-up logs (some 0.6 GiB for 67 sizes of a model of 32 layers)."""
-GRAPH_SIZES: Final = (4, 8)
-"""Captured batch sizes: 1, 2, 4, then every eighth up to the most running requests."""
 NCCL_RANK: Final = 128 * MIB
 """Communication buffers per rank of the group: SGLang's server_args reserves 1024 MiB for 8 ranks."""
 FRAGMENTATION: Final = 0.02
@@ -44,23 +43,31 @@ def activation_bytes(demand: Demand) -> int:
     return step + gathered_bytes(demand) + logits + _upcast_bytes(demand)
 
 
+def graph_bytes(demand: Demand) -> int:
+    """What CUDA graphs of all captured batch sizes take."""
+    return len(capture_sizes(demand.largest_graph)) * demand.model.num_layers * GRAPH_LAYER
+
+
 def runtime_bytes(demand: Demand) -> int:
-    """What is taken beside weights, KV pool and activations on one rank."""
+    """What is taken beside weights, KV pool, activations and graphs on one rank."""
     tables = _rope_bytes(demand)
     if demand.place.kind == "cpu":
         return CPU_RUNTIME + tables + (0 if demand.model.experts is None else EXPERT_KERNELS)
-    sizes = GRAPH_SIZES[0] + demand.running // GRAPH_SIZES[1]
-    graphs = sizes * demand.model.num_layers * GRAPH_LAYER
     nccl = NCCL_RANK * demand.tp if demand.tp > 1 else 0
-    return CUDA_CONTEXT + tables + graphs + nccl + int(FRAGMENTATION * demand.place.memory_bytes)
+    return CUDA_CONTEXT + tables + nccl + fragment_bytes(demand.place.memory_bytes)
+
+
+def fragment_bytes(memory_bytes: int) -> int:
+    """What a GPU of this size loses to fragments."""
+    return int(FRAGMENTATION * memory_bytes)
 
 
 def _rope_bytes(demand: Demand) -> int:
-    """Cosines and sines of every position, float32, for each rope that layers share."""
+    """Cosines and sines of every position and pair, float32, for each rope that layers share."""
     model = demand.model
     width = model.head_dim if model.latent is None else model.latent.rope_dim
     ropes = [rope for rope in (model.rope, model.local_rope) if rope is not None]
-    return sum(2 * 4 * demand.max_model_len * (rope.dim or width) for rope in ropes)
+    return sum(2 * 4 * demand.max_model_len * (rope.dim or width) // 2 for rope in ropes)
 
 
 def _upcast_bytes(demand: Demand) -> int:

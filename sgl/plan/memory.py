@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
-from sgl.config.held import multiplies_bytes
+from sgl.config.held import multiplies_bytes, order_bytes
 from sgl.config.packing import Packing, packing_bytes
 from sgl.config.sizes import gib
 from sgl.errors import SglError, StartupError, UsageError
 from sgl.plan.demand import Demand
-from sgl.plan.estimates import activation_bytes, runtime_bytes
+from sgl.plan.estimates import activation_bytes, graph_bytes, runtime_bytes
 from sgl.plan.weights import parameter_bytes
 
 LARGEST_FRACTION: Final = 0.98
@@ -44,7 +44,8 @@ class MemoryPlan:
         weight_bytes: Parameters as the layers report them (`Layer.weight_bytes`).
         copy_bytes: What a CPU's packed layout adds: a tied head is packed beside the embedding, edges are padded.
         activation_bytes: Estimated peak of one step's intermediate tensors.
-        runtime_bytes: Estimated rest: interpreter and libraries, or a CUDA context and its graphs.
+        graph_bytes: Estimated size of all CUDA graphs; 0 without.
+        runtime_bytes: Estimated rest: interpreter and libraries, or a CUDA context and what a GPU loses to fragments.
         page_bytes: Bytes of one KV page over all layers.
         pages: KV pages, without the padding page.
         kv_bytes: Bytes of the pool as allocated, the padding page included.
@@ -55,6 +56,7 @@ class MemoryPlan:
     weight_bytes: int
     copy_bytes: int
     activation_bytes: int
+    graph_bytes: int
     runtime_bytes: int
     page_bytes: int
     pages: int
@@ -78,6 +80,17 @@ class MemoryPlan:
         return min(self.demand.running, self.pages // pages_each)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figures:
+    """Bytes that a pool has to live beside; see `MemoryPlan`."""
+
+    weights: int
+    copies: int = 0
+    activations: int
+    graphs: int
+    runtime: int
+
+
 def plan_memory(demand: Demand, *, weight_bytes: int | None = None) -> MemoryPlan:
     """Plans one rank's memory. Never raises for a shortage.
 
@@ -88,21 +101,43 @@ def plan_memory(demand: Demand, *, weight_bytes: int | None = None) -> MemoryPla
         weight_bytes: Bytes of one rank's parameters, when they are known from a checkpoint's headers.
     """
     place = demand.place
-    weights = parameter_bytes(demand.model, demand.element_bytes, demand.tp) if weight_bytes is None else weight_bytes
-    packing = None
-    if place.kind == "cpu":
-        packing = Packing.of(
-            demand.element_bytes,
-            place.instructions,
-            float16=demand.float16,
-            deterministic=demand.deterministic,
-        )
-    exact = place.kind != "cpu" or multiplies_bytes(place.instructions)
-    copies = packing_bytes(demand.model, demand.element_bytes, packing, demand.tp, exact=exact)
-    activations, runtime = activation_bytes(demand), runtime_bytes(demand)
+    if weight_bytes is None:
+        weights = parameter_bytes(demand.model, demand.element_bytes, demand.tp, place.kind)
+    else:
+        weights = weight_bytes
+    figures = Figures(
+        weights=weights,
+        copies=_copies(demand),
+        activations=activation_bytes(demand),
+        graphs=graph_bytes(demand),
+        runtime=runtime_bytes(demand),
+    )
+    return plan_from(demand, figures, given=weight_bytes)
+
+
+def _copies(demand: Demand) -> int:
+    """What is held of the weights beside the parameters: packed layouts on a CPU, the order of inputs on a GPU."""
+    place = demand.place
+    if place.kind == "cuda":
+        return order_bytes(demand.model, demand.tp)
+    packing = Packing.of(
+        demand.element_bytes, place.instructions, float16=demand.float16, deterministic=demand.deterministic
+    )
+    exact = multiplies_bytes(place.instructions)
+    return packing_bytes(demand.model, demand.element_bytes, packing, demand.tp, exact=exact)
+
+
+def plan_from(demand: Demand, figures: Figures, *, given: int | None = None) -> MemoryPlan:
+    """The plan that these figures come to, estimated or measured: the pool, what is left, what is short.
+
+    Args:
+        given: The weights' bytes from a checkpoint's headers, where they are from there.
+    """
+    place = demand.place
+    held = figures.weights + figures.copies
     page = demand.kv_page_bytes
-    room = place.available_bytes - weights - copies - activations - runtime
-    budget = min(room, int(place.memory_bytes * demand.fraction) - weights - copies)
+    room = place.available_bytes - held - figures.activations - figures.graphs - figures.runtime
+    budget = min(room, int(place.memory_bytes * demand.fraction) - held)
     if demand.max_total_tokens is None:
         # One page more than requests can use: the pool's first page is padding.
         pages = max(0, min(budget // page - 1, demand.useful_pages))
@@ -111,17 +146,18 @@ def plan_memory(demand: Demand, *, weight_bytes: int | None = None) -> MemoryPla
     kv_bytes = (pages + 1) * page if pages else 0
     plan = MemoryPlan(
         demand=demand,
-        weight_bytes=weights,
-        copy_bytes=copies,
-        activation_bytes=activations,
-        runtime_bytes=runtime,
+        weight_bytes=figures.weights,
+        copy_bytes=figures.copies,
+        activation_bytes=figures.activations,
+        graph_bytes=figures.graphs,
+        runtime_bytes=figures.runtime,
         page_bytes=page,
         pages=pages,
         kv_bytes=kv_bytes,
         free_bytes=room - kv_bytes,
         shortage=None,
     )
-    return replace(plan, shortage=_shortage(plan, given=weight_bytes))
+    return replace(plan, shortage=_shortage(plan, given=given))
 
 
 def _shortage(plan: MemoryPlan, given: int | None) -> Shortage | None:
@@ -131,7 +167,7 @@ def _shortage(plan: MemoryPlan, given: int | None) -> Shortage | None:
     room = plan.free_bytes + plan.kv_bytes
     fitting = max(0, room // plan.page_bytes - 1)
     if fitting < 1:
-        beside = plan.activation_bytes + plan.runtime_bytes
+        beside = plan.activation_bytes + plan.graph_bytes + plan.runtime_bytes
         return Shortage(
             message=f"the weights need {gib(held)}, a step and the runtime {gib(beside)} beside them, and only "
             f"{gib(place.available_bytes)} of memory is available",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from sgl.config.devices import DeviceName
 from sgl.device import DeviceInfo
+from sgl.gpu import GpuInfo
 
-PlaceKind = Literal["cpu", "cuda"]
+PlaceKind = DeviceName
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,3 +39,13 @@ def cpu_place(device: DeviceInfo) -> Place:
         available_bytes=device.available_bytes,
         instructions=device.instructions,
     )
+
+
+def gpu_place(gpu: GpuInfo) -> Place:
+    """The memory of a GPU."""
+    return Place(kind="cuda", name=gpu.name, memory_bytes=gpu.memory_bytes, available_bytes=gpu.available_bytes)
+
+
+def place_of(device: DeviceInfo, gpu: GpuInfo | None) -> Place:
+    """The memory that is computed in: of the GPU, or where that is None of the CPU."""
+    return cpu_place(device) if gpu is None else gpu_place(gpu)

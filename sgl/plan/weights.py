@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from math import prod
 from typing import Final
 
+from sgl.config.devices import DeviceName
 from sgl.config.held import Holding, holding_of, is_quantised
 from sgl.config.layout.decoder import counted_weights, weights
 from sgl.config.layout.weight import VOCABULARY_MULTIPLE, ExpertStack, Matrix, Norm, Table, Vector, Weight, shared
@@ -91,14 +92,17 @@ class Parameter:
 NOTHING: Final = Parameter("", (0,))
 
 
-def parameters(model: ModelConfig) -> Iterator[Parameter]:
+def parameters(model: ModelConfig, device: DeviceName = "cpu") -> Iterator[Parameter]:
     """Every tensor of a checkpoint that the model's slots are filled from, in no particular order."""
     for weight in weights(model):
-        yield from stored(weight, model.quantization)
+        yield from stored(weight, model.quantization, device)
 
 
-def stored(weight: Weight, quantization: Quantization | None = None) -> Iterator[Parameter]:
+def stored(weight: Weight, quantization: Quantization | None = None, device: DeviceName = "cpu") -> Iterator[Parameter]:
     """The checkpoint's tensors of one weight.
+
+    Args:
+        device: Where codes are held.
 
     Raises:
         UnsupportedModel: It cannot be quantised as ``quantization`` says.
@@ -115,7 +119,7 @@ def stored(weight: Weight, quantization: Quantization | None = None) -> Iterator
         case ExpertStack():
             yield from _stack(weight)
         case Matrix():
-            yield from _matrices(weight, quantization)
+            yield from _matrices(weight, quantization, device)
 
 
 def _stack(weight: ExpertStack) -> Iterator[Parameter]:
@@ -131,7 +135,7 @@ def _stack(weight: ExpertStack) -> Iterator[Parameter]:
         yield Parameter(f"{weight.name}_bias", (count, outputs))
 
 
-def _matrices(weight: Matrix, quantization: Quantization | None) -> Iterator[Parameter]:
+def _matrices(weight: Matrix, quantization: Quantization | None, device: DeviceName) -> Iterator[Parameter]:
     by_rows = weight.split == "rows"
     for index, (name, outputs) in enumerate(zip(weight.names, weight.outputs, strict=True)):
         units = weight.units[index if by_rows else 0] if weight.units else 1
@@ -139,7 +143,7 @@ def _matrices(weight: Matrix, quantization: Quantization | None) -> Iterator[Par
         shape = (weight.inputs, outputs) if weight.transposed else (outputs, weight.inputs)
         axis = int(by_rows == weight.transposed)
         split = None if weight.split is None else Split(axis, units, weight.multiple)
-        held = _held(weight, name, outputs, units, quantization)
+        held = _held(weight, name, outputs, units, quantization, device)
         if codes is None:
             yield Parameter(f"{name}.weight", shape, split, wide=weight.wide, held=held)
         else:
@@ -155,7 +159,9 @@ def _matrices(weight: Matrix, quantization: Quantization | None) -> Iterator[Par
             yield Parameter(f"{name}.bias", (outputs,), split, optional=True, held=NOTHING)
 
 
-def _held(weight: Matrix, name: str, outputs: int, units: int, quantization: Quantization | None) -> Parameter | None:
+def _held(
+    weight: Matrix, name: str, outputs: int, units: int, quantization: Quantization | None, device: DeviceName
+) -> Parameter | None:
     """What a product holds of a quantised part of it; None where that is the checkpoint's tensor."""
     if quantization is None or not is_quantised(weight, name, quantization):
         return None
@@ -164,7 +170,7 @@ def _held(weight: Matrix, name: str, outputs: int, units: int, quantization: Qua
         return Parameter(name, (outputs, weight.inputs), split, wide=weight.wide)
     # Parts that are all quantised make one product.
     together = all(is_quantised(weight, each, quantization) for each in weight.names)
-    holding = holding_of(weight, quantization, weight.width if together else outputs)
+    holding = holding_of(weight, quantization, weight.width if together else outputs, device)
     return Parameter(name, (outputs, weight.inputs), split, holding=holding)
 
 
@@ -176,12 +182,12 @@ def _split(weight: Matrix, tensor: StoredTensor, units: int) -> Split | None:
     return Split(axis, units, weight.multiple)
 
 
-def parameter_bytes(model: ModelConfig, element_bytes: int, tp: int = 1) -> int:
+def parameter_bytes(model: ModelConfig, element_bytes: int, tp: int = 1, device: DeviceName = "cpu") -> int:
     """Bytes of the parameters of one rank, as `Layer.weight_bytes` reports them after a load."""
     return sum(
         times * each.bytes_of(tp, element_bytes)
         for weight, times in counted_weights(model)
-        for each in stored(weight, model.quantization)
+        for each in stored(weight, model.quantization, device)
     )
 
 

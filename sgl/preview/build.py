@@ -5,23 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
 from sgl.config.arguments import ServeArguments
 from sgl.config.engine import ResolvedConfig
 from sgl.config.kv import KV_UNREADY
 from sgl.config.model import ModelConfig
-from sgl.config.resolve import Reason, beyond_model, decide
+from sgl.config.reason import Reason
+from sgl.config.resolve import beyond_machine, beyond_model, decide
 from sgl.device import DeviceInfo, probe_cpu
 from sgl.errors import SglError
+from sgl.gpu import Accelerator
 from sgl.plan.demand import Demand, demand
 from sgl.plan.memory import MemoryPlan, plan_memory
-from sgl.plan.place import Place, cpu_place
+from sgl.plan.place import Place, place_of
+from sgl.preview.gpu import look_for_gpu
 from sgl.preview.model import find_model, find_tokenizer
 from sgl.preview.rows import Row, rows_of
-
-_GPU_INSTRUCTIONS: Final = frozenset({"bf16"})
-"""Every GPU that is planned for multiplies bfloat16 in hardware."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +50,19 @@ class Preview:
 
 
 def preview(
-    arguments: ServeArguments, *, place: Place | None = None, environ: Mapping[str, str] = os.environ
+    arguments: ServeArguments,
+    *,
+    device: DeviceInfo | None = None,
+    accelerator: Accelerator | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> Preview:
     """Decides what a start would decide. Never raises for what a person got wrong: that is in ``problems``.
 
     Args:
         arguments: What was asked for (`sgl.config.arguments.read_serve`).
-        place: The memory to plan for; None is that of this machine's CPU.
-        environ: Says where the Hugging Face cache is, and whether the Hub may be asked.
+        device: The CPU to plan for; None is this machine's.
+        accelerator: The GPU to plan for, or why there is none; None looks for this machine's.
+        environ: Says where the Hugging Face cache is, whether the Hub may be asked, and which GPUs are visible.
     """
     engine = arguments.config.engine
     found = find_model(engine, arguments.revision, environ)
@@ -68,10 +72,13 @@ def preview(
     reasons: tuple[Reason, ...] = ()
     plan: MemoryPlan | None = None
     if found.config is not None:
+        device = device or probe_cpu()
+        if accelerator is None:
+            accelerator = look_for_gpu(environ, nvidia=engine.device != "cpu")
         problems += beyond_model(engine, found.config)
-        device = probe_cpu()
-        place = place or cpu_place(device)
-        resolved, reasons = decide(engine, found.config, _device_of(place, device))
+        problems += beyond_machine(engine, found.config, device, accelerator)
+        resolved, reasons = decide(engine, found.config, device, accelerator)
+        place = place_of(device, accelerator.usable if resolved.device == "cuda" else None)
         plan = plan_memory(_demand(arguments, resolved, found.config, place))
         if plan.shortage is not None:
             problems.append(plan.shortage.as_error())
@@ -83,12 +90,6 @@ def preview(
         notices=(*arguments.notices, *found.notices, *tokenizer_notices),
         problems=tuple(problems),
     )
-
-
-def _device_of(place: Place, cpu: DeviceInfo) -> DeviceInfo:
-    """What `decide` has to know about the place; a GPU is fed by this machine's cores."""
-    device = replace(cpu, memory_bytes=place.memory_bytes, available_bytes=place.available_bytes)
-    return device if place.kind == "cpu" else replace(device, name=place.kind, instructions=_GPU_INSTRUCTIONS)
 
 
 def _demand(arguments: ServeArguments, resolved: ResolvedConfig, model: ModelConfig, place: Place) -> Demand:

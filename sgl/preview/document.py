@@ -62,6 +62,7 @@ def plan_document(plan: MemoryPlan) -> dict[str, Any]:
         "weight_bytes": plan.weight_bytes,
         "copy_bytes": plan.copy_bytes,
         "activation_bytes": plan.activation_bytes,
+        "graph_bytes": plan.graph_bytes,
         "runtime_bytes": plan.runtime_bytes,
         "kv_bytes": plan.kv_bytes,
         "free_bytes": plan.free_bytes,

@@ -13,10 +13,11 @@ from sgl.config.resolve import decide
 from sgl.config.sizes import gib
 from sgl.device import DeviceInfo
 from sgl.errors import SglError
+from sgl.gpu import NO_GPU, Accelerator
 from sgl.models.table import read_model_config, served_architecture
 from sgl.plan.demand import demand
 from sgl.plan.memory import MemoryPlan, plan_memory
-from sgl.plan.place import cpu_place
+from sgl.plan.place import place_of
 
 Verdict = Literal["fits", "too large", "not served"]
 
@@ -45,12 +46,13 @@ class Fit:
         return self.verdict != "not served"
 
 
-def judge(content: bytes | None, device: DeviceInfo) -> Fit:
+def judge(content: bytes | None, device: DeviceInfo, accelerator: Accelerator = NO_GPU) -> Fit:
     """Judges the text of a config.json.
 
     Args:
         content: The text; None when the model has no such file.
         device: This machine (`sgl.device.probe_cpu`).
+        accelerator: Its GPU (`sgl.preview.gpu.look_for_gpu`).
     """
     if content is None:
         return Fit(verdict="not served", line="sgl cannot serve it: it has no config.json.")
@@ -70,8 +72,8 @@ def judge(content: bytes | None, device: DeviceInfo) -> Fit:
         else:
             line = f"sgl cannot serve it: {error.message.rstrip('.')}."
         return Fit(verdict="not served", line=line, architecture=architecture)
-    resolved, _ = decide(EngineConfig(model_path="."), model, device)
-    plan = plan_memory(demand(resolved, model, cpu_place(device)))
+    resolved, _ = decide(EngineConfig(model_path="."), model, device, accelerator)
+    plan = plan_memory(demand(resolved, model, place_of(device, accelerator.usable)))
     return Fit(
         verdict="too large" if plan.shortage is not None else "fits",
         line=_line(plan),

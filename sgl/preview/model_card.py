@@ -11,6 +11,7 @@ from sgl.config.layout.count import active_parameter_count, parameter_count
 from sgl.config.model import ModelConfig
 from sgl.config.sizes import gib
 from sgl.device import probe_cpu
+from sgl.gpu import Accelerator
 from sgl.hub.inventory import LocalModel
 from sgl.hub.selection import SINGLE
 from sgl.preview.fit import Fit, judge
@@ -64,12 +65,12 @@ class Card:
         }
 
 
-def describe(model: LocalModel) -> Card:
-    """Reads what the folder says."""
+def describe(model: LocalModel, accelerator: Accelerator) -> Card:
+    """Reads what the folder says, for this machine and its GPU (`sgl.preview.gpu.look_for_gpu`)."""
     config = model.folder / "config.json"
     return Card(
         model=model,
-        fit=judge(config.read_bytes() if config.is_file() else None, probe_cpu()),
+        fit=judge(config.read_bytes() if config.is_file() else None, probe_cpu(), accelerator),
         has_template=_has_template(model),
     )
 

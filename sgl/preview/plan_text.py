@@ -49,6 +49,7 @@ def _parts(plan: MemoryPlan) -> list[_Part]:
         _Part("weights", plan.weight_bytes + plan.copy_bytes, ("█", "W"), "blue"),
         _Part("KV cache", plan.kv_bytes, ("▓", "K"), "cyan"),
         _Part("activations", plan.activation_bytes, ("▒", "a"), "yellow"),
+        _Part("graphs", plan.graph_bytes, ("▞", "g"), "yellow"),
         _Part("runtime", plan.runtime_bytes, ("▚", "r"), "yellow"),
         _Part("free", max(plan.free_bytes, 0), ("░", "."), "dim"),
     ]
@@ -59,9 +60,10 @@ def _legend(plan: MemoryPlan, parts: list[_Part], terminal: Terminal, glyph: int
     notes = {
         "KV cache": f"{plan.kv_tokens} tokens, {plan.page_bytes // plan.demand.page_size} bytes each{_kv_type(plan)}",
         "activations": "estimated, of one step",
+        "graphs": f"estimated, of decode steps of up to {plan.demand.largest_graph} requests",
         "runtime": "estimated, of Python and its libraries"
         if plan.demand.place.kind == "cpu"
-        else "estimated, of CUDA, its graphs and fragments",
+        else "estimated, of CUDA and fragments",
     }
     weights = [str(plan.demand.model.quantization)] if plan.demand.model.quantization is not None else []
     if plan.copy_bytes:

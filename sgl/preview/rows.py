@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from sgl.config.arguments import ServeArguments
 from sgl.config.engine import ResolvedConfig
 from sgl.config.flags import SERVE_FLAGS, Flag
-from sgl.config.resolve import Reason
+from sgl.config.reason import Reason
 from sgl.config.setting import SECRET, Setting
 from sgl.config.values import Secret, Switch, Value
 from sgl.plan.memory import MemoryPlan
@@ -88,8 +88,6 @@ def _decided(
         return None if plan is None else (plan.kv_tokens, _why_tokens(plan))
     if flag.name == "--mem-fraction-static" and resolved.max_total_tokens is not None:
         return resolved.mem_fraction_static, "it has no say: --max-total-tokens is given"
-    if flag.name == "--device":
-        return resolved.device, "this version computes on the CPU"
     field = flag.sets[0].removeprefix("engine.") if flag.sets else ""
     if field not in because:
         return None

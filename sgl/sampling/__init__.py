@@ -21,8 +21,8 @@ this row only, so batch mates, chunk sizes, cache hits and restarts change nothi
 
 Weights are integers so that sums are exact. An exact sum is the same in any order, on any number of
 threads, over all ids or only the likely ones: every way to find a set agrees bit for bit with any other,
-and so would a scan with atomics on a GPU. Rounding remains in one place, the argument and value of ``exp``.
-A token less than 2**-40 times as likely as the likeliest one is never drawn.
+and so does a GPU with its atomics (`sgl.sampling.device`). Rounding remains in one place, the argument and
+value of ``exp``. A token less than 2**-40 times as likely as the likeliest one is never drawn.
 
 Source of the order top_k, top_p, min_p: SGLang's and transformers' samplers. `sgl.sampling.reference`
 is the same definition as plain code.

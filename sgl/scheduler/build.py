@@ -40,6 +40,7 @@ def build_scheduler(config: EngineConfig, io: Io, report: Report) -> Scheduler:
         max_queued=engine.config.max_queued_requests,
         proposer=NgramProposer() if engine.config.speculative == "ngram" else None,
         max_drafts=engine.config.draft_tokens if engine.config.speculative else 0,
+        overlap=engine.config.overlap,
     )
 
 

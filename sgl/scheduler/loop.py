@@ -1,4 +1,9 @@
-"""`Scheduler`: receive, plan, launch, wait, apply, send. Runner, io and order are arguments."""
+"""`Scheduler`: receive, plan, launch, wait, apply, send. Runner, io and order are arguments.
+
+With a runner that overlaps, a step is planned and launched while the one before it is in flight, and only then
+that one is waited for, applied and sent: the device goes on while the host works. The answers are the same; a
+request that ends by a token nobody foresaw has one entry too many in flight, whose result is ignored.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from sgl.batch.batch import Batch, EntryResult, StepResult
+from sgl.batch.batch import Batch, StepResult
 from sgl.batch.request import Request
 from sgl.engine.runner import Runner
 from sgl.errors import EngineFailure, SglError
@@ -26,6 +31,7 @@ from sgl.protocol.messages import (
 )
 from sgl.scheduler.intake import admit, check_queue
 from sgl.scheduler.io import Io
+from sgl.scheduler.pipeline import Pipeline
 from sgl.scheduler.planner import Planner
 from sgl.scheduler.policy import Order
 from sgl.scheduler.results import Results, aborted, failed
@@ -50,6 +56,8 @@ class Scheduler:
         proposer: Guesses tokens for speculative decoding.
         max_drafts: Most guesses per request and step; 0 is plain decoding.
         max_queued: Most waiting requests.
+        overlap: Whether a step may be launched while one is in flight, where the runner can do that. With
+            guesses it never is: they follow a token that must be known first.
         clock: Monotonic seconds.
     """
 
@@ -64,6 +72,7 @@ class Scheduler:
         max_queued: int,
         proposer: Proposer | None = None,
         max_drafts: int = 0,
+        overlap: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.info = info
@@ -74,9 +83,11 @@ class Scheduler:
             order=order,
             proposer=proposer or NoDrafts(),
             max_drafts=max_drafts,
+            keeps_history=runner.keeps_history,
         )
         self.counters = Counters()
-        self._runner = runner
+        self._pipeline = Pipeline(runner, cache)
+        self._most_in_flight = 1 if overlap and runner.overlaps and not max_drafts else 0
         self._cache = cache
         self._io = io
         self._max_queued = max_queued
@@ -86,12 +97,17 @@ class Scheduler:
         self._rate = RateMeter(clock())
         self._stats_due = clock()
 
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do: no request, and no step in flight."""
+        return self.planner.idle and not self._pipeline.depth
+
     def run(self) -> None:
         """Serves until `Stop`; blocks without using the CPU while there is nothing to do."""
         while True:
-            if self.planner.idle:
+            if self.idle:
                 self._rest()
-            for message in self._io.recv(None if self.planner.idle else 0.0):
+            for message in self._io.recv(None if self.idle else 0.0):
                 if isinstance(message, Stop):
                     return
                 self.receive(message)
@@ -112,15 +128,29 @@ class Scheduler:
                 raise ValueError("Stop ends the loop and is not received")
 
     def step(self) -> bool:
-        """Computes one batch; False when there was nothing to compute."""
+        """Launches one batch, then applies the results of the one before; False when there was neither.
+
+        Without overlap it is the same batch. Nothing stays in flight behind a step for which there was no plan.
+        """
         begun = self._clock()
-        batch = self.planner.plan(begun)
-        if batch is None:
+        batch = self.planner.plan(begun, in_flight=self._pipeline.depth > 0)
+        launched = batch is not None and self._pipeline.launch(batch)
+        if not launched and not self._pipeline.depth:
             self._refuse_the_impossible()
             return False
+        while self._pipeline.depth > (self._most_in_flight if launched else 0):
+            self._apply(self._land())
+            self.counters.steps += 1
+        now = self._clock()
+        self.counters.last_step_seconds = now - begun
+        if now >= self._stats_due:
+            self._send_stats(0)
+        return True
+
+    def _apply(self, computed: list[tuple[Batch, StepResult]]) -> None:
         deltas: list[Delta] = []
-        for part, result in self._compute(batch):
-            done, failures = self._results.apply(part, result, self._clock())
+        for batch, result in computed:
+            done, failures = self._results.apply(batch, result, self._clock())
             deltas += done
             for request, error in failures:
                 self._fail(request, error)
@@ -129,30 +159,38 @@ class Scheduler:
                 self._requests.pop(delta.rid, None)
         if deltas:
             self._io.send(Outputs(deltas))
-        now = self._clock()
-        self.counters.steps += 1
-        self.counters.last_step_seconds = now - begun
-        if now >= self._stats_due:
-            self._send_stats(0)
-        return True
 
-    def _compute(self, batch: Batch) -> list[tuple[Batch, StepResult]]:
-        """Runs a batch. If it raises, halves are tried, so that a request that breaks a step fails alone.
+    def _land(self) -> list[tuple[Batch, StepResult]]:
+        """Waits for the oldest step. If it raised, its batch is tried again in parts, and nothing stays in flight."""
+        batch = self._pipeline.oldest
+        try:
+            return [(batch, self._pipeline.wait())]
+        except Exception:
+            log.exception("a step of %d requests failed", len(batch.entries))
+        return self._try_again(batch)
+
+    def _try_again(self, batch: Batch) -> list[tuple[Batch, StepResult]]:
+        """Computes a batch that failed: without the entries nobody wants any more, or else in halves, so that a
+        request that breaks a step fails alone.
 
         A step is a pure function of token ids and KV, so computing part of it again is harmless.
         """
-        step = self._cache.begin_step()
-        try:
-            return [(batch, self._runner.launch(batch).wait())]
-        except Exception:
-            log.exception("a step of %d requests failed", len(batch.entries))
-        finally:
-            self._cache.retire(step)
-        if len(batch.entries) == 1:
-            request = batch.entries[0].request
-            self._fail(request, EngineFailure("the engine failed to compute this request; its log has the cause"))
-            return [(batch, StepResult((EntryResult(),)))]
-        return [result for half in batch.halves() for result in self._compute(half)]
+        wanted = batch.settled()
+        if wanted is None:
+            return []
+        if len(wanted.entries) < len(batch.entries):
+            parts: tuple[Batch, ...] = (wanted,)
+        elif len(batch.entries) > 1:
+            parts = wanted.halves()
+        else:
+            cause = EngineFailure("the engine failed to compute this request; its log has the cause")
+            self._fail(batch.entries[0].request, cause)
+            return []
+        results: list[tuple[Batch, StepResult]] = []
+        for part in parts:
+            self._pipeline.launch(part)
+            results += self._land()
+        return results
 
     def _admit(self, message: Generate) -> None:
         try:

@@ -3,6 +3,12 @@
 One ragged batch under one token budget, filled in this order: one token of every decoding request, the
 next chunk of every request whose prompt is partly computed, then new requests from the queue. Requests are
 served oldest first everywhere; when pages run out the youngest is retracted, so the oldest always goes on.
+
+A step may be planned while the one before it is in flight. It goes on from what is launched, and where that step
+draws the token to compute, the entry is `Entry.future`. Three rules keep this simple. A request whose last token
+is being drawn, or whose next draw needs a token the host must know first, sits this step out. Nothing is retracted
+while a step is in flight, since the pages would stay behind the fence: there is no plan then, the step lands, and
+the next plan may retract. And no guesses are made.
 """
 
 from __future__ import annotations
@@ -28,6 +34,15 @@ class Planner:
     """Owns the waiting and the running requests; everything else about them is the scheduler's.
 
     Invariant: a running request has an open lease, a waiting one has none; both lists are in arrival order.
+
+    Args:
+        cache: Pages and prefixes.
+        budget: Most tokens of a step.
+        max_running: Most running requests.
+        order: Order of the waiting queue.
+        proposer: Guesses tokens.
+        max_drafts: Most guesses per request and step; with any, no step may be planned while one is in flight.
+        keeps_history: Whether penalised requests can be planned before their last token is known.
     """
 
     def __init__(
@@ -39,6 +54,7 @@ class Planner:
         order: Order,
         proposer: Proposer,
         max_drafts: int,
+        keeps_history: bool,
     ) -> None:
         self.waiting: list[Request] = []
         self.running: list[Request] = []
@@ -49,6 +65,7 @@ class Planner:
         self._order = order
         self._proposer = proposer
         self._max_drafts = max_drafts
+        self._keeps_history = keeps_history
         self._ratio = ReserveRatio()
 
     @property
@@ -68,20 +85,22 @@ class Planner:
         request.state = State.FINISHED
         self._release(request)
 
-    def plan(self, now: float) -> Batch | None:
+    def plan(self, now: float, *, in_flight: bool = False) -> Batch | None:
         """Chooses the next step's entries; admits and retracts as it must.
 
         Args:
             now: Monotonic seconds.
+            in_flight: Whether the results of the step before this one are not applied yet.
 
         Returns:
-            None when nothing can be computed: the queue is empty, too.
+            None when nothing can be computed. Unless a step is in flight, the queue is empty then, or its head
+            cannot start at all.
         """
         step = _Step(self._budget)
-        for request in [request for request in self.running if request.decoding]:
-            self._schedule(request, step)
-        for request in [request for request in self.running if not request.decoding]:
-            self._schedule(request, step)
+        ready = [request for request in self.running if self._ready(request)]
+        for request in sorted(ready, key=lambda request: not request.decoding):
+            if not self._schedule(request, step, may_retract=not in_flight):
+                return None
         if step.budget and self.waiting:
             self._admit(step, now)
         if step.budget and self._max_drafts:
@@ -90,19 +109,32 @@ class Planner:
         entries = tuple(step.entries.values())
         return Batch(entries) if entries else None
 
-    def _schedule(self, request: Request, step: _Step) -> None:
-        """Adds the next tokens of a running request, retracting younger ones if it must."""
+    def _ready(self, request: Request) -> bool:
+        """Whether its next tokens can be computed although the host does not know those being drawn."""
+        if not request.drawing:
+            return True
+        return not request.ending and (self._keeps_history or request.sample_row.history is None)
+
+    def _schedule(self, request: Request, step: _Step, *, may_retract: bool) -> bool:
+        """Adds the next tokens of a running request, retracting younger ones if it must.
+
+        Returns:
+            False when it would have to retract and may not.
+        """
         count = min(request.pending, step.budget)
         if request.state is not State.RUNNING or count == 0:
-            return
+            return True
         lease = request.lease
         assert lease is not None, "a running request has a lease"
-        while not self._cache.extend(lease, request.computed + count, room=_room(request, count)):
+        while not self._cache.extend(lease, request.launched + count, room=_room(request, count)):
+            if not may_retract:
+                return False
             youngest = self.running[-1]
             self._retract(youngest, step)
             if youngest is request:
-                return
+                return True
         step.add(request, count)
+        return True
 
     def _draft(self, step: _Step) -> None:
         """Spends budget nobody needs on guesses, as far as pages are free without evicting or retracting."""
@@ -123,7 +155,7 @@ class Planner:
         step.drop(request)
         self._release(request)
         request.state = State.WAITING
-        request.computed = 0
+        request.rewind(0)
         request.retractions += 1
         if not request.prompt_reported:
             request.prompt_logprobs.clear()
@@ -145,7 +177,7 @@ class Planner:
         most = min(len(request.token_ids) - 1, _match_limit(request) or request.total)
         if not self._cache.shares or most < SHARE_FROM:
             return False
-        computing = [other for other in self.running if other.pending > 1 and other.namespace == request.namespace]
+        computing = [other for other in self.running if other.prefilling and other.namespace == request.namespace]
         if not computing:
             return False
         found = self._cache.peek(request.namespace, request.token_ids)
@@ -171,7 +203,7 @@ class Planner:
             return False
         self.waiting.remove(request)
         request.lease = lease
-        request.computed = lease.committed
+        request.rewind(lease.committed)
         request.state = State.RUNNING
         if request.admitted_at is None:
             request.admitted_at = now
@@ -199,14 +231,15 @@ class _Step:
 
     def add(self, request: Request, count: int) -> None:
         assert request.lease is not None, "only a running request is scheduled"
-        stop = request.computed + count
+        stop = request.launched + count
         self.entries[request] = Entry(
             request=request,
             lease=request.lease,
-            start=request.computed,
+            start=request.launched,
             count=count,
-            draws=stop == request.total and request.remaining > 0,
+            draws=stop == request.total + request.drawing and request.remaining > 0,
             logprobs_from=None if request.prompt_reported else _match_limit(request),
+            ahead=request.drawing,
         )
         self.budget -= count
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sgl.batch.batch import Batch, Drawn, Entry, StepResult
-from sgl.batch.request import Request, State
+from sgl.batch.request import Request
 from sgl.errors import EngineFailure, SglError
 from sgl.kvcache.cache import PrefixCache
 from sgl.protocol.messages import Delta, Failed, Finish, Timings, TokenLogprob
@@ -21,7 +21,7 @@ class Results:
         self._counters = counters
 
     def apply(self, batch: Batch, step: StepResult, now: float) -> tuple[list[Delta], list[tuple[Request, SglError]]]:
-        """Commits a step that ran.
+        """Commits a step that ran. Results nobody waits for any more are ignored (`Entry.live`).
 
         Returns:
             The deltas to send, and the requests that failed with why (they are already removed).
@@ -30,7 +30,7 @@ class Results:
         failures: list[tuple[Request, SglError]] = []
         for entry, result in zip(batch.entries, step.results, strict=True):
             request = entry.request
-            if request.state is not State.RUNNING:
+            if not entry.live:
                 continue
             drawn = result.drawn[: accepted(entry.drafts, [one.token for one in result.drawn])]
             if not all(one.finite for one in drawn):
@@ -49,7 +49,7 @@ class Results:
         self._counters.computed_tokens += entry.count
         if not drawn:
             self._commit(request, entry.stop)
-            done = request.max_new_tokens == 0 and request.pending == 0
+            done = request.max_new_tokens == 0 and request.computed == request.total
             return self._end(request, (), Finish("length"), now) if done else None
         if request.first_token_at is None:
             request.first_token_at = now
@@ -66,7 +66,7 @@ class Results:
 
     def _commit(self, request: Request, tokens: int) -> None:
         assert request.lease is not None, "a running request has a lease"
-        request.computed = tokens
+        request.compute(tokens)
         self._cache.commit(request.lease, request.token_ids, tokens)
 
     def _end(self, request: Request, drawn: tuple[Drawn, ...], finish: Finish, now: float) -> Delta:

@@ -10,6 +10,7 @@ import numpy as np
 from sgl import builtin
 from sgl.batch.batch import Batch, Entry
 from sgl.batch.request import Request
+from sgl.config.devices import DeviceName
 from sgl.config.engine import EngineConfig
 from sgl.engine.build import Engine, build_engine
 from sgl.protocol.messages import LogprobRequest
@@ -30,7 +31,7 @@ def build(config: EngineConfig) -> Engine:
     return build_engine(config, lambda phase: None)
 
 
-def answer(build: Build = build) -> Measured:
+def answer(build: Build = build, *, device: DeviceName = "cpu") -> Measured:
     """Greedy tokens and their log probabilities."""
     engine = build(
         EngineConfig(
@@ -41,6 +42,7 @@ def answer(build: Build = build) -> Measured:
             max_running_requests=1,
             page_size=4,
             threads=1,
+            device=device,
         )
     )
     twin = PlainLlama(builtin.folder())
@@ -83,7 +85,7 @@ def _steps(engine: Engine) -> list[tuple[int, float]]:
             (drawn,) = engine.runner.launch(Batch((entry,))).wait().results[0].drawn
             if drawn.logprob is None:
                 raise RuntimeError("the logits are not finite" if not drawn.finite else "a token without its logprob")
-            request.computed = request.total
+            request.compute(request.total)
             request.append(drawn.token)
             steps.append((drawn.token, drawn.logprob.logprob))
     finally:

@@ -26,6 +26,6 @@ CASES: Final = (
     Case("sampler, random", sampling.random),
     Case("built-in model", model.answer),
     Case("CUDA", accelerators.cuda),
-    Case("Triton", accelerators.triton),
+    *accelerators.triton_cases(),
     Case("FlashInfer", accelerators.flashinfer),
 )

@@ -9,11 +9,10 @@ from torch import Tensor
 from sgl.config.at_load import group_of
 from sgl.config.held import holding_of
 from sgl.config.layout.weight import Matrix
-from sgl.kernels.int4 import dequantize, int4_product
-from sgl.kernels.int8 import int8_product
-from sgl.kernels.matmul import Matmul, choose_matmul
+from sgl.kernels.int4 import dequantize
+from sgl.kernels.matmul import Matmul
 from sgl.weights.plain import PlainStored
-from sgl.weights.rounding import chunks, round_to_fp8, round_to_int4, round_to_int8
+from sgl.weights.rounding import chunks, expand_fp8, round_to_fp8, round_to_int4, round_to_int8
 from sgl.weights.slot import Placement, Slot, size_of
 
 
@@ -49,17 +48,22 @@ class MadeStored:
     def _int8(self, weight: Tensor, deterministic: bool) -> Matmul:
         codes, scale = round_to_int8(weight)
         self._tell(weight, lambda rows: codes[rows].float().mul_(scale[rows].unsqueeze(1)))
-        return int8_product(codes, scale, self._plain.bias, self._place.dtype, deterministic=deterministic)
+        return self._place.products.int8(codes, scale, self._plain.bias, self._place.dtype, deterministic=deterministic)
 
     def _int4(self, weight: Tensor, deterministic: bool) -> Matmul:
         codes, scale, zero = round_to_int4(weight, group_of(self._matrix.inputs))
         self._tell(weight, lambda rows: dequantize(codes[rows], scale[rows], zero[rows]))
-        return int4_product(codes, scale, zero, self._plain.bias, self._place.dtype, deterministic=deterministic)
+        return self._place.products.int4(
+            codes, scale, zero, self._plain.bias, self._place.dtype, deterministic=deterministic
+        )
 
     def _fp8(self, weight: Tensor, deterministic: bool) -> Matmul:
-        rounded = round_to_fp8(weight)
-        self._tell(weight, lambda rows: rounded[rows].float())
-        return choose_matmul(rounded, self._plain.bias, deterministic=deterministic)
+        codes, scale = round_to_fp8(weight)
+        self._tell(weight, lambda rows: codes[rows].float().mul_(scale[rows].unsqueeze(1)))
+        products, bias, dtype = self._place.products, self._plain.bias, self._place.dtype
+        if products.fp8 is None:
+            return products.dense(expand_fp8(codes, scale, dtype), bias, deterministic=deterministic)
+        return products.fp8(codes, scale, None, bias, dtype, deterministic=deterministic)
 
     def _tell(self, weight: Tensor, rounded: Callable[[slice], Tensor]) -> None:
         """Measures the rounding for whoever asked: root mean square of the differences by that of the weights."""

@@ -1,4 +1,4 @@
-"""`Fp8Stored`: FP8 weights, expanded when they are loaded: a CPU has no instructions for them."""
+"""`Fp8Stored`: FP8 weights, held as they are where the device multiplies them, else expanded when they are loaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sgl.config.held import holding_of
 from sgl.config.layout.weight import Matrix
-from sgl.kernels.matmul import Matmul, choose_matmul
+from sgl.kernels.matmul import Matmul
 from sgl.weights.bias import Bias
 from sgl.weights.part import Part, parts_of
 from sgl.weights.slot import Placement, Slot
@@ -33,8 +33,20 @@ class Fp8Stored:
         return chain(*(part.slots() for part in self._parts), self._bias.slots())
 
     def product(self, deterministic: bool) -> Matmul:
-        """Of the expanded weight."""
-        return choose_matmul(self.dense(), self._bias.loaded(), deterministic=deterministic)
+        """Of the codes, or of the expanded weight."""
+        products, bias = self._place.products, self._bias.loaded()
+        if products.fp8 is None or not self._joins():
+            return products.dense(self.dense(), bias, deterministic=deterministic)
+        parts, self._parts = self._parts, []
+        block = parts[0].quantization.block
+        codes = torch.cat([part.take("weight") for part in parts])
+        scales = torch.cat([_scales(part) for part in parts])
+        return products.fp8(codes, scales, block, bias, self._place.dtype, deterministic=deterministic)
+
+    def _joins(self) -> bool:
+        """Whether the parts' blocks are whole, so that parts below one another have the blocks of one matrix."""
+        block = self._parts[0].quantization.block
+        return block is None or all(part.outputs % block[0] == 0 for part in self._parts[:-1])
 
     def dense(self) -> Tensor:
         """Multiplied in float32 and rounded once; each part's codes go as it is expanded."""
@@ -47,6 +59,14 @@ class Fp8Stored:
     def weight_bytes(self) -> int:
         """Bytes of expanded weight and bias."""
         return self._bytes
+
+
+def _scales(part: Part) -> Tensor:
+    """Of a part, float32: one per output, or one per block."""
+    scale = part.take(part.quantization.scale_name)
+    if part.quantization.block is not None:
+        return scale.float()
+    return scale.float().flatten().expand(part.outputs)
 
 
 def _expand(part: Part, room: Tensor) -> None:

@@ -13,8 +13,6 @@ from sgl.config.held import holding_of
 from sgl.config.layout.weight import Matrix
 from sgl.config.quantization import Method
 from sgl.config.quantized.tensors import bias_is_optional
-from sgl.kernels.int4 import int4_product
-from sgl.kernels.int8_group import int8_group_product
 from sgl.kernels.matmul import Matmul
 from sgl.weights.awq import awq_codes
 from sgl.weights.beside import beside
@@ -39,6 +37,7 @@ class GroupedStored:
         assert place.quantization is not None, "quantised"
         self._scheme = place.quantization
         self._dtype = place.dtype
+        self._products = place.products
         self._parts = parts_of(matrix, place)
         self._bias = Bias(matrix, place, optional=bias_is_optional(self._scheme))
         self._outputs = matrix.outputs
@@ -72,7 +71,7 @@ class GroupedStored:
         return [READERS[self._scheme.method](part) for part in parts]
 
     def _product(self, codes: Codes, bias: Tensor | None, deterministic: bool) -> Matmul:
-        make = int4_product if self._scheme.bits == 4 else int8_group_product
+        make = self._products.int4 if self._scheme.bits == 4 else self._products.int8_group
         return make(
             codes.codes,
             codes.scale,

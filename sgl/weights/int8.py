@@ -11,8 +11,6 @@ from torch import Tensor
 
 from sgl.config.held import holding_of
 from sgl.config.layout.weight import Matrix
-from sgl.kernels.int8 import int8_product
-from sgl.kernels.int8_group import int8_group_product
 from sgl.kernels.matmul import Matmul
 from sgl.weights.bias import Bias
 from sgl.weights.part import parts_of
@@ -29,6 +27,7 @@ class Int8Stored:
         assert place.quantization is not None, "quantised"
         self._scheme = place.quantization
         self._dtype = place.dtype
+        self._products = place.products
         self._parts = parts_of(matrix, place)
         self._bias = Bias(matrix, place)
         holding = holding_of(matrix, self._scheme, matrix.width)
@@ -43,11 +42,11 @@ class Int8Stored:
         weight, scale = self._weight()
         bias = self._bias.loaded()
         if self._scheme.activations is not None:
-            return int8_product(weight, scale, bias, self._dtype, deterministic=deterministic)
+            return self._products.int8(weight, scale, bias, self._dtype, deterministic=deterministic)
         codes = weight.view(torch.uint8).bitwise_xor_(MIDDLE)
         columns = scale.unsqueeze(1)
         zero = torch.full_like(columns, MIDDLE)
-        return int8_group_product(codes, columns, zero, bias, self._dtype, order=None, deterministic=deterministic)
+        return self._products.int8_group(codes, columns, zero, bias, self._dtype, deterministic=deterministic)
 
     def dense(self) -> Tensor:
         """Multiplied in float32 and rounded once."""

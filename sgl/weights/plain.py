@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from sgl.config.layout.weight import Matrix
-from sgl.kernels.matmul import Matmul, choose_matmul
+from sgl.kernels.matmul import Matmul
 from sgl.weights.slot import Placement, Slot, size_of
 
 
@@ -20,6 +20,7 @@ class PlainStored:
 
     def __init__(self, matrix: Matrix, place: Placement) -> None:
         self._matrix = matrix
+        self._products = place.products
         self._weight: Tensor | None = place.empty(matrix.width, matrix.inputs)
         self.bias: Tensor | None = place.empty(matrix.width) if matrix.bias else None
         self._bytes = size_of(self._weight, self.bias)
@@ -37,7 +38,7 @@ class PlainStored:
 
     def product(self, deterministic: bool) -> Matmul:
         """Prepacked where that is faster; the plain copy goes when the chosen way does not keep it."""
-        return choose_matmul(self.dense(), self.bias, deterministic=deterministic)
+        return self._products.dense(self.dense(), self.bias, deterministic=deterministic)
 
     def dense(self) -> Tensor:
         """The weight, which is the caller's from now on."""

@@ -19,8 +19,8 @@ SMALLEST_SCALE: Final = 1e-30
 
 def round_to_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Each output's largest magnitude becomes 127: int8 [outputs, inputs] and float32 scales [outputs]."""
-    codes = torch.empty(weight.shape, dtype=torch.int8)
-    scale = torch.empty(len(weight))
+    codes = torch.empty(weight.shape, dtype=torch.int8, device=weight.device)
+    scale = torch.empty(len(weight), device=weight.device)
     for rows in chunks(weight):
         wide = weight[rows].float()
         scale[rows] = wide.abs().amax(dim=1).clamp_min_(SMALLEST_SCALE).div_(INT8_MAX)
@@ -36,8 +36,8 @@ def round_to_int4(weight: Tensor, group: int) -> tuple[Tensor, Tensor, Tensor]:
         numbers. Scales are bfloat16 values, which is what the kernel takes.
     """
     outputs, inputs = weight.shape
-    codes = torch.empty(weight.shape, dtype=torch.uint8)
-    scale, zero = torch.empty(2, outputs, inputs // group).unbind()
+    codes = torch.empty(weight.shape, dtype=torch.uint8, device=weight.device)
+    scale, zero = torch.empty(2, outputs, inputs // group, device=weight.device).unbind()
     for rows in chunks(weight):
         wide = weight[rows].float().view(-1, inputs // group, group)
         low, high = wide.aminmax(dim=-1)
@@ -50,14 +50,23 @@ def round_to_int4(weight: Tensor, group: int) -> tuple[Tensor, Tensor, Tensor]:
     return codes, scale, zero
 
 
-def round_to_fp8(weight: Tensor) -> Tensor:
-    """E4M3 with a scale per output whose largest magnitude becomes 448, expanded into the type of ``weight`` again."""
-    rounded = torch.empty_like(weight)
+def round_to_fp8(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Each output's largest magnitude becomes 448: E4M3 codes [outputs, inputs] and float32 scales [outputs]."""
+    codes = torch.empty(weight.shape, dtype=torch.float8_e4m3fn, device=weight.device)
+    scale = torch.empty(len(weight), device=weight.device)
     for rows in chunks(weight):
         wide = weight[rows].float()
-        scale = wide.abs().amax(dim=1, keepdim=True).clamp_min_(SMALLEST_SCALE).div_(FP8_MAX)
-        rounded[rows] = (wide / scale).to(torch.float8_e4m3fn).float().mul_(scale)
-    return rounded
+        scale[rows] = wide.abs().amax(dim=1).clamp_min_(SMALLEST_SCALE).div_(FP8_MAX)
+        codes[rows] = (wide / scale[rows].unsqueeze(1)).to(torch.float8_e4m3fn)
+    return codes, scale
+
+
+def expand_fp8(codes: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """The numbers that codes stand for, a block of outputs at a time."""
+    expanded = torch.empty(codes.shape, dtype=dtype, device=codes.device)
+    for rows in chunks(codes):
+        expanded[rows] = codes[rows].float().mul_(scale[rows].unsqueeze(1))
+    return expanded
 
 
 def chunks(weight: Tensor) -> Iterator[slice]:

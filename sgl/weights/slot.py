@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from sgl.config.quantization import Quantization
+from sgl.kernels.fused import FusedKernels
+from sgl.kernels.products import CPU_PRODUCTS, Products
 
 _PLAIN: Final = frozenset({torch.float64, torch.float32, torch.bfloat16, torch.float16})
 
@@ -46,12 +48,16 @@ class Placement:
     Attributes:
         hear_error: Hears of each product that is quantised at load: its first matrix, and the relative root mean
             square error of its weights. None saves measuring it.
+        products: How the device multiplies.
+        fused: The device's kernels for what lies between products, or None.
     """
 
     dtype: torch.dtype
     device: torch.device
     quantization: Quantization | None = None
     hear_error: Callable[[str, float], None] | None = None
+    products: Products = CPU_PRODUCTS
+    fused: FusedKernels | None = None
 
     def empty(self, *shape: int) -> Tensor:
         """An uninitialised parameter."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sgl.config.layout.weight import ExpertStack
-from sgl.kernels.matmul import Matmul, choose_matmul
+from sgl.kernels.matmul import Matmul
 from sgl.weights.mxfp4 import BLOCK, BLOCK_BYTES, expand
 from sgl.weights.slot import Placement, Slot, size_of
 
@@ -40,6 +40,7 @@ class PlainStack:
 
     def __init__(self, stack: ExpertStack, place: Placement) -> None:
         self._name = stack.name
+        self._products = place.products
         self._weight: Tensor | None = place.empty(stack.count, stack.inputs, stack.outputs)
         self._bias = place.empty(stack.count, stack.outputs) if stack.bias else None
         self._bytes = size_of(self._weight, self._bias)
@@ -56,7 +57,7 @@ class PlainStack:
         weight, self._weight = self._weight, None
         biases = _each(self._bias, len(weight))
         return [
-            choose_matmul(each.T, bias, deterministic=deterministic)
+            self._products.dense(each.T, bias, deterministic=deterministic)
             for each, bias in zip(weight.unbind(), biases, strict=True)
         ]
 
@@ -73,6 +74,7 @@ class PackedStack:
 
     def __init__(self, stack: ExpertStack, place: Placement) -> None:
         self._name = stack.name
+        self._products = place.products
         self._dtype = place.dtype
         groups = stack.inputs // BLOCK
         shape = (stack.count, stack.outputs, groups)
@@ -97,7 +99,7 @@ class PackedStack:
         (blocks, scales), self._packed = self._packed, None
         biases = _each(self._bias, len(blocks))
         return [
-            choose_matmul(expand(block, scale, self._dtype), bias, deterministic=deterministic)
+            self._products.dense(expand(block, scale, self._dtype), bias, deterministic=deterministic)
             for block, scale, bias in zip(blocks.unbind(), scales.unbind(), biases, strict=True)
         ]
 

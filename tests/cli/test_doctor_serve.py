@@ -53,7 +53,7 @@ fit
     █ weights       12.0 MiB  1.5 MiB of it for packing
     ▓ KV cache     192.0 MiB  65536 tokens, 3072 bytes each
     ▒ activations    6.1 MiB  estimated, of one step
-    ▚ runtime      384.2 MiB  estimated, of Python and its libraries
+    ▚ runtime      384.1 MiB  estimated, of Python and its libraries
     ░ free          47.4 GiB
 
     longest request 1024 tokens: 64 at once
@@ -151,7 +151,7 @@ def test_json_is_one_document(run: Callable[..., tuple[int, str, str]]) -> None:
 
 
 def test_strict_and_verbose(run: Callable[..., tuple[int, str, str]]) -> None:
-    words = ["serve", "-m", "builtin", "--enforce-eager"]
+    words = ["serve", "-m", "builtin", "--enable-mixed-chunk"]
     assert run(*words)[0] == 0
     assert run(*words, "--strict")[0] == 3
     assert "(SGL709)" in run(*words, "-v")[1]

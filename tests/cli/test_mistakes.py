@@ -51,9 +51,10 @@ TYPING_MISTAKES = [
 ]
 
 OTHER_ENGINES = [
-    ("--n-gpu-layers", "it computes on the CPU"),
-    ("-ngl", "it computes on the CPU"),
-    ("--cuda-graph-max-bs", "it computes on the CPU"),
+    ("--n-gpu-layers", "which --device names"),
+    ("-ngl", "which --device names"),
+    ("--cuda-graph-bs", "--cuda-graph-max-bs"),
+    ("--enable-torch-compile", "kernels are fused by hand"),
     ("--parallel", "--max-running-requests"),
     ("-np", "--max-running-requests"),
     ("--ubatch-size", "--chunked-prefill-size"),
@@ -79,7 +80,9 @@ OTHER_ENGINES = [
     ("--num-speculative-tokens", "--speculative-algorithm ngram"),
     ("--spec.method", "--speculative-algorithm ngram"),
     ("--kv-transfer-port", "--help"),
-    ("--attention-backend", "there is one backend"),
+    ("--attention-backend", "expects one of auto, torch, triton, flashinfer"),
+    ("--prefill-attention-backend", "--attention-backend is for prompts and answers alike"),
+    ("--sampling-backend", "there is one sampler"),
     ("--data-parallel-size", "one server for each replica"),
     ("--dp", "one server for each replica"),
     ("--pipeline-parallel-size", "no pipeline parallelism"),
@@ -138,7 +141,7 @@ ANSWERED = [
     "--data-parallel-size",
     "--ep",
     "--expert-parallel-size",
-    "--attention-backend",
+    "--decode-attention-backend",
     "--reasoning-parser",
     "--tool-call-parser",
     "--enable-auto-tool-choice",
@@ -206,7 +209,7 @@ def test_types_of_the_kv_cache(name: str) -> None:
         ("--schedule-policy", "fcsf", "did you mean fcfs?"),
         ("--load-format", "safetensor", "did you mean safetensors?"),
         ("--log-level", "verbose", "one of debug, info, warning, error"),
-        ("--device", "gpu", "one of auto, cpu"),
+        ("--device", "xpu", "one of auto, cpu, cuda"),
     ],
 )
 def test_the_closest_value(flag: str, value: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,6 +74,20 @@ def h100() -> Case:
     return Case(with_cards(ordinary(memory_gib=256), [H100]))
 
 
+def h200_with_flashinfer() -> Case:
+    """A GPU machine with the optional kernels for attention."""
+    card = replace(H100, name="NVIDIA H200", total=143771)
+    machine = with_cards(ordinary(), [card], answer=torch_answer("2.13.0+cu130", [card], flashinfer="0.6.6"))
+    return Case(replace(machine, distributions=packages("2.13.0+cu130", flashinfer_python="0.6.6")))
+
+
+def gpu_without_triton() -> Case:
+    """A build of torch that came without it."""
+    machine = with_cards(ordinary(), [H100], answer=torch_answer("2.13.0+cu130", [H100], triton=""))
+    found = {name: each for name, each in machine.distributions.items() if name != "triton"}
+    return Case(replace(machine, distributions=found))
+
+
 def gpu_without_driver() -> Case:
     """A new GPU in a machine where nobody has installed the driver; torch is pip's ordinary build, with CUDA."""
     error = "RuntimeError: Found no NVIDIA driver on your system."
@@ -416,7 +430,15 @@ def secrets() -> Case:
 CASES: Final[dict[str, Callable[[], Case]]] = {
     function.__name__: function
     for function in (
-        *(laptop, cpu_server_with_amx, wsl2_with_gpu, wsl2_without_driver, h100),
+        *(
+            laptop,
+            cpu_server_with_amx,
+            wsl2_with_gpu,
+            wsl2_without_driver,
+            h100,
+            h200_with_flashinfer,
+            gpu_without_triton,
+        ),
         *(gpu_without_driver, cuda_torch_without_gpu, old_driver, older_minor_version),
         *(ancient_gpu, turing, cpu_torch_on_gpu_machine, blackwell_without_code, two_different_gpus),
         *(two_gpus_without_nvlink, eight_gpus_with_nvlink, too_few_gpus, wrong_visible_devices, mig),

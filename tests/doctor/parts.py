@@ -104,6 +104,8 @@ def torch_answer(
     arch_list: Sequence[str] = CUDA_CODE,
     cuda_error: str = "",
     without_peer_access: Sequence[tuple[int, int]] = (),
+    triton: str = "3.7.0",
+    flashinfer: str = "",
 ) -> Ran:
     """What the torch child prints; CUDA is that of the version's ending, e.g. ``+cu130``."""
     tag = version.partition("+cu")[2]
@@ -121,8 +123,10 @@ def torch_answer(
         "without_peer_access": [list(pair) for pair in without_peer_access],
     }
     answer: dict[str, Any] = {"torch": torch}
-    if tag:
-        answer["triton"] = {"version": "3.7.0", "error": ""}
+    if tag and triton:
+        answer["triton"] = {"version": triton, "error": ""}
+    if flashinfer:
+        answer["flashinfer"] = {"version": flashinfer, "error": ""}
     return Ran(status=0, stdout=json.dumps(answer))
 
 

@@ -160,9 +160,16 @@ def test_exit_codes() -> None:
     assert exit_code(look("full_disk"), strict=False) == 3
 
 
-def test_a_gpu_machine_is_told_that_the_cpu_computes() -> None:
-    report = text_report(look("h100"), terminal())
-    assert "this version of sgl computes on the CPU" in report
+def test_a_gpu_machine_is_told_where_a_start_computes() -> None:
+    found = {
+        name: next(each for each in look(name) if each.code == "SGL213") for name in ("h100", "turing", "old_driver")
+    }
+    assert found["h100"].status == "ok"
+    assert found["h100"].detail.startswith("sgl serve computes on NVIDIA H100 80GB HBM3, sm_90, with FP8 in hardware")
+    assert found["turing"].detail == (
+        "sgl serve computes on the CPU: Tesla T4 is sm_75, and kernels are made for sm_80 and newer"
+    )
+    assert found["old_driver"].detail.startswith("sgl serve computes on the CPU: CUDA does not start: RuntimeError")
 
 
 def test_errors_of_gpus_do_not_keep_the_cpu_from_serving() -> None:

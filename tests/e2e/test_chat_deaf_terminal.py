@@ -18,7 +18,7 @@ from sgl_cli.chat.store.chat_store import open_store
 from tests.conftest import ROOT
 from tests.fake_openai import Answer, fake_openai, piece
 
-SECONDS: Final = 20.0
+SECONDS: Final = 90.0
 
 
 def _read(terminal: int, until: Callable[[str], bool]) -> None:

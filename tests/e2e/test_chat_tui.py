@@ -25,7 +25,7 @@ from tests.processes import is_alive
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 
-SECONDS: Final = 20.0
+SECONDS: Final = 90.0
 PROMPT: Final = "ready> "
 COLUMNS, ROWS = 100, 30
 

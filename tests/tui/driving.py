@@ -35,10 +35,10 @@ from tests.fake_openai import Answer, FakeOpenAI, piece, usage
 from .picture import screen_text, stable_svg
 
 SIZE: Final = (100, 30)
-SECONDS: Final = 20.0
+SECONDS: Final = 60.0
 """How long anything may take; much more than it does."""
 
-HANGS_SECONDS: Final = 40.0
+HANGS_SECONDS: Final = 120.0
 """How long a chat may run; Textual waits for itself for ever when a handler waits for another."""
 
 LOOK_SECONDS: Final = 0.01

@@ -111,6 +111,8 @@ class StepDriver:
         finally:
             for rid in rids:
                 self._scheduler.receive(Abort(rid))
+            while self._scheduler.step():
+                pass  # the step in flight behind the last one, where steps overlap
             self._answers.begun.clear()
             self._answers.ended.clear()
         return BatchRun(tuple(prefill), tuple(decode))

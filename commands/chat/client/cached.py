@@ -11,6 +11,7 @@ from sgl import builtin
 from sgl.hub.repository import MAIN
 
 if TYPE_CHECKING:
+    from sgl.gpu import Accelerator
     from sgl.hub.inventory import LocalModel
 
 
@@ -33,19 +34,21 @@ class Startable:
 def startable_models(environ: Mapping[str, str] = os.environ) -> tuple[Startable, ...]:
     """What `sgl models` lists: first those that can be started, by name, the demonstration model behind them."""
     from sgl.hub.inventory import local_models  # Takes 0.15 s, which only the picker needs.
+    from sgl.preview.gpu import look_for_gpu
 
-    found = [Startable(model.name, model.size, _why_not(model)) for model in local_models(environ)]
+    accelerator = look_for_gpu(environ)
+    found = [Startable(model.name, model.size, _why_not(model, accelerator)) for model in local_models(environ)]
     return tuple(sorted(found, key=lambda each: bool(each.why_not)))
 
 
-def _why_not(model: LocalModel) -> str:
+def _why_not(model: LocalModel, accelerator: Accelerator) -> str:
     from sgl.preview.model_card import describe
 
     if not model.complete:
         return f"not all of it is here: sgl download {model.name}"
     if model.name != builtin.NAME and MAIN not in model.references:
         return f"its branch {MAIN} is not here: sgl download {model.name}"
-    card = describe(model)
+    card = describe(model, accelerator)
     if not card.fit.served or card.fit.verdict == "too large":
         return card.fit.line
     return "" if card.has_template else "it has no chat template"

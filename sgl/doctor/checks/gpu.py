@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from sgl.config.compute import describe
 from sgl.config.sizes import gib
 from sgl.doctor.checks.visible import Visible
 from sgl.doctor.finding import Finding
@@ -13,9 +14,8 @@ from sgl.doctor.probes.smi import Gpu, GpuProcess
 from sgl.doctor.probes.system import SystemFacts
 from sgl.doctor.probes.torch import TorchDevice, TorchFacts
 from sgl.doctor.subject import Subject
+from sgl.gpu import OLDEST, Accelerator
 
-COMPUTES_ON_GPU: Final = False
-"""Whether this version of sgl can compute on a GPU."""
 OLDEST_DRIVER: Final = 525
 """The first driver that knows CUDA 12 (CUDA Toolkit Release Notes, table of drivers)."""
 BUSY_BYTES: Final = 2**30
@@ -33,11 +33,17 @@ DRIVER_LOG: Final = "sudo dmesg | grep -iE 'nvrm|xid'"
 _CLOCKS: Final = "nvidia-smi -q -d PERFORMANCE,TEMPERATURE,POWER"
 
 
-def check_gpu(gpu: GpuFacts, torch: TorchFacts | None, system: SystemFacts) -> Iterator[Finding]:
-    """Everything but the connections between GPUs."""
+def check_gpu(
+    gpu: GpuFacts, torch: TorchFacts | None, system: SystemFacts, accelerator: Accelerator | None
+) -> Iterator[Finding]:
+    """Everything but the connections between GPUs.
+
+    Args:
+        accelerator: What a start makes of them; None where torch cannot be imported.
+    """
     devices = torch.devices if torch is not None else ()
-    if not COMPUTES_ON_GPU and (gpu.gpus or devices):
-        yield _ENGINE.skip("this version of sgl computes on the CPU; what follows is for a later one")
+    if accelerator is not None and (gpu.gpus or devices):
+        yield _engine(accelerator)
     if gpu.smi in ("timeout", "failed") and gpu.present:
         yield _SMI.error(gpu.message, DRIVER_LOG, state=gpu.smi)
     if not gpu.gpus:
@@ -48,6 +54,23 @@ def check_gpu(gpu: GpuFacts, torch: TorchFacts | None, system: SystemFacts) -> I
     for each in gpu.gpus:
         yield from _device(each, gpu)
     yield from _mixed(gpu)
+
+
+def _engine(accelerator: Accelerator) -> Finding:
+    """Where a start would compute, and with whose attention. What keeps a GPU back has a finding of its own."""
+    gpu, triton, flashinfer = accelerator.usable, accelerator.triton.version, accelerator.flashinfer
+    if gpu is None:
+        return _ENGINE.skip(f"sgl serve computes on the CPU: {accelerator.problem}", device="cpu")
+    attention = f"attention by Triton {triton}; FlashInfer: {flashinfer.problem}"
+    if flashinfer.usable:
+        attention = f"attention by FlashInfer {flashinfer.version} where it takes the model, else by Triton {triton}"
+    return _ENGINE.ok(
+        f"sgl serve computes on {describe(gpu)}; {attention}",
+        device="cuda",
+        capability=gpu.capability,
+        triton=triton,
+        flashinfer=flashinfer.version,
+    )
 
 
 def _without_smi(gpu: GpuFacts, devices: Sequence[TorchDevice], system: SystemFacts) -> Iterator[Finding]:
@@ -122,7 +145,7 @@ def _device(gpu: Gpu, facts: GpuFacts) -> Iterator[Finding]:
         yield capability.error(detail, _others(gpu, facts) or "sgl serve --device cpu")
     elif gpu.capability is not None and gpu.capability < (8, 0):
         detail = f"sm_{gpu.capability[0]}{gpu.capability[1]} has no bfloat16"
-        yield capability.warn(detail, "sgl serve --dtype float16")
+        yield capability.warn(f"{detail}, and kernels are made for sm_{OLDEST} and newer", "sgl serve --device cpu")
     yield from _busy(gpu, facts)
     hot = gpu.temperature is not None and gpu.temperature >= HOT
     if gpu.throttling or hot:

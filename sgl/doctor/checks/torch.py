@@ -11,6 +11,7 @@ from sgl.doctor.probes.gpu import GpuFacts
 from sgl.doctor.probes.python import PythonFacts, requirement_name
 from sgl.doctor.probes.torch import TorchFacts
 from sgl.doctor.subject import Subject
+from sgl.gpu import has_code
 
 INDEX: Final = "https://download.pytorch.org/whl"
 """Where builds of torch are; https://pytorch.org/get-started/previous-versions lists them."""
@@ -73,27 +74,6 @@ def suitable_build(gpu: GpuFacts) -> str:
     return BLACKWELL_BUILD if major < 13 and newest >= BLACKWELL else BUILDS[major]
 
 
-def covers(arch_list: tuple[str, ...], capability: tuple[int, int]) -> bool:
-    """Whether a build's code runs on a GPU.
-
-    Machine code (``sm_86``) runs on the same major version with an equal or higher minor one, code with a letter
-    (``sm_90a``) on exactly its own, portable code (``compute_80``) on everything newer. CUDA C++ Programming Guide,
-    "Application Compatibility".
-    """
-    for name in arch_list:
-        kind, _, digits = name.partition("_")
-        exact = not digits.isdecimal()
-        digits = digits.rstrip("af")
-        if not digits.isdecimal():
-            continue
-        own = (int(digits[:-1] or 0), int(digits[-1]))
-        if own == capability or (kind == "compute" and not exact and own <= capability):
-            return True
-        if kind == "sm" and not exact and own[0] == capability[0] and own[1] <= capability[1]:
-            return True
-    return False
-
-
 def _imported(torch: TorchFacts, python: PythonFacts, gpu: GpuFacts) -> Finding:
     version = torch.version or python.version("torch")
     again = install_torch(python, "cpu" if "+cpu" in version else BUILDS[max(BUILDS)])
@@ -147,7 +127,7 @@ def _start(torch: TorchFacts, gpu: GpuFacts) -> Iterator[Finding]:
 
 
 def _code(torch: TorchFacts, python: PythonFacts, gpu: GpuFacts, capabilities: list[tuple[int, int]]) -> Finding:
-    lacking = sorted({each for each in capabilities if not covers(torch.arch_list, each)})
+    lacking = sorted({each for each in capabilities if not has_code(torch.arch_list, 10 * each[0] + each[1])})
     have = " ".join(torch.arch_list)
     if not lacking:
         names = ", ".join(sorted({_sm(each) for each in capabilities}))
@@ -162,7 +142,7 @@ def _triton(torch: TorchFacts) -> Finding:
     if torch.triton.error:
         return _TRITON.error(f"cannot be imported: {torch.triton.error}", "pip install --force-reinstall triton")
     if not torch.triton.installed:
-        return _TRITON.warn("not installed; kernels for GPUs need it", "pip install triton")
+        return _TRITON.error("not installed: without its kernels the GPU cannot be used", "pip install triton")
     return _TRITON.ok(torch.triton.version, version=torch.triton.version)
 
 

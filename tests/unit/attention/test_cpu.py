@@ -16,7 +16,6 @@ from sgl.attention.cpu import CpuAttention
 from sgl.attention.reference import attend_dense
 from sgl.batch.context import Span
 from sgl.config.kv import KvStorage
-from sgl.kvcache.codec import CODECS
 from sgl.kvcache.pool import KVPool, Pool
 from sgl.kvcache.scaled import ScaledPool
 
@@ -46,7 +45,7 @@ def make_pool(kind: torch.dtype | KvStorage) -> Pool:
     shape = {"num_layers": 1, "num_pages": 200, "page_size": PAGE, "num_kv_heads": KV_HEADS, "head_dim": HEAD_DIM}
     if isinstance(kind, torch.dtype):
         return KVPool(**shape, dtype=kind, device=torch.device("cpu"))
-    return ScaledPool(**shape, codec=CODECS[kind], device=torch.device("cpu"))
+    return ScaledPool(**shape, storage=kind, device=torch.device("cpu"))
 
 
 def make_case(

@@ -61,7 +61,7 @@ def make_pool(widths: LatentConfig, storage: KvStorage | None) -> VectorPool:
     if storage is None:
         return LatentPool(**shape, width=widths.cached_width, dtype=torch.float32, device=cpu)
     parts = (widths.kv_rank, widths.rope_dim)
-    return ScaledLatentPool(**shape, parts=parts, codec=CODECS[storage], device=cpu)
+    return ScaledLatentPool(**shape, parts=parts, storage=storage, device=cpu)
 
 
 def kept(widths: LatentConfig, rows: Tensor, storage: KvStorage | None) -> Tensor:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final, TextIO
 from unittest.mock import patch
 
@@ -48,6 +49,7 @@ AFTER: Final = {
 }
 
 
+@cache
 def one_run() -> Result:
     """1,200 answers and a few failures, with everything that a server can say."""
     records = [
@@ -59,6 +61,7 @@ def one_run() -> Result:
     return result_of(run, FACTS, slos=parse_slos(["chat"]))
 
 
+@cache
 def open_loop() -> Result:
     """Few requests, sent by the clock, cut short, whose tokens the server does not count."""
     records = [
@@ -70,23 +73,26 @@ def open_loop() -> Result:
     )
 
 
-def levels() -> list[Result]:
+@cache
+def levels() -> tuple[Result, ...]:
     """A sweep with its knee at 16."""
-    return [
+    return tuple(
         result_of(closed_loop(concurrency=count, tpot=0.01 * (1 + count / 16) ** 1.5), FACTS)
         for count in (1, 4, 16, 64)
-    ]
+    )
 
 
-def rounds() -> list[Result]:
+@cache
+def rounds() -> tuple[Result, ...]:
     """Two servers asked in turns."""
-    return [
+    return tuple(
         result_of(closed_loop(requests=40, seed=turn), replace(FACTS, config={"versus": {"side": side, "round": turn}}))
         for side in "AB"
         for turn in (1, 2)
-    ]
+    )
 
 
+@cache
 def comparison() -> Comparison:
     """A base and a faster run."""
     base, new = (result_of(closed_loop(tpot=tpot, seed=seed), FACTS) for tpot, seed in ((0.012, 1), (0.01, 2)))
@@ -98,6 +104,7 @@ def outcomes(result: Result) -> tuple[Outcome, ...]:
     return check_all(parse_assertions(["chat", "error_rate<0.1%"]), result.document)
 
 
+@cache
 def nothing() -> Result:
     """A run without an answer."""
     return result_of(run_of([failed(0.0, 0.1), failed(0.0, 0.2)], concurrency=2), FACTS)
@@ -153,21 +160,19 @@ def _explained(stream: TextIO) -> None:
 
 
 def golden() -> dict[str, Callable[[], str]]:
-    """The files of golden/, and what makes each."""
-    run, cut, sweep = one_run(), open_loop(), levels()
-    found, asked = comparison(), outcomes(run)
+    """The files of golden/, and what makes each; nothing is computed before it is asked for."""
     return {
-        "run_80.txt": lambda: shown(lambda stream: print_run(run, stream)),
-        "run_140.txt": lambda: shown(lambda stream: print_run(run, stream), columns=140),
-        "run_60_ascii.txt": lambda: shown(lambda stream: print_run(run, stream), columns=60, encoding="ascii"),
-        "open_80.txt": lambda: shown(lambda stream: print_run(cut, stream)),
-        "sweep_80.txt": lambda: shown(lambda stream: print_sweep(sweep, stream)),
-        "compare_80.txt": lambda: shown(lambda stream: print_comparison(found, stream)),
-        "compare_140.txt": lambda: shown(lambda stream: print_comparison(found, stream), columns=140),
-        "outcomes.txt": lambda: shown(lambda stream: print_outcomes(asked, stream)),
+        "run_80.txt": lambda: shown(lambda stream: print_run(one_run(), stream)),
+        "run_140.txt": lambda: shown(lambda stream: print_run(one_run(), stream), columns=140),
+        "run_60_ascii.txt": lambda: shown(lambda stream: print_run(one_run(), stream), columns=60, encoding="ascii"),
+        "open_80.txt": lambda: shown(lambda stream: print_run(open_loop(), stream)),
+        "sweep_80.txt": lambda: shown(lambda stream: print_sweep(levels(), stream)),
+        "compare_80.txt": lambda: shown(lambda stream: print_comparison(comparison(), stream)),
+        "compare_140.txt": lambda: shown(lambda stream: print_comparison(comparison(), stream), columns=140),
+        "outcomes.txt": lambda: shown(lambda stream: print_outcomes(outcomes(one_run()), stream)),
         "explain_80.txt": lambda: shown(_explained),
-        "run.md": lambda: markdown_text([run], asked),
-        "sweep.md": lambda: markdown_text(sweep),
-        "compare.md": lambda: comparison_markdown(found, names=("main", "branch")),
-        "runs.csv": lambda: csv_text([run, cut]),
+        "run.md": lambda: markdown_text([one_run()], outcomes(one_run())),
+        "sweep.md": lambda: markdown_text(levels()),
+        "compare.md": lambda: comparison_markdown(comparison(), names=("main", "branch")),
+        "runs.csv": lambda: csv_text([one_run(), open_loop()]),
     }

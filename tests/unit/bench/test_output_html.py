@@ -158,8 +158,8 @@ def many() -> Result:
 
 
 def test_ten_thousand_requests_take_a_moment(many: Result) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     text = html_text([many])
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert len(text) < 1_000_000
     assert Page(text).found["circle"] == MOST_DOTS

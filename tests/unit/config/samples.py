@@ -12,6 +12,7 @@ _TEXTS: Final = {
     "--trust-remote-code": "0",
     "--tp": "1",
     "--device": "cpu",
+    "--attention-backend": "torch",
     "--kv-cache-dtype": "int8",
     "--quantization": "int4",
     "--dtype": "fp32",

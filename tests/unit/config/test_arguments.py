@@ -180,7 +180,10 @@ def test_revision_is_handed_on() -> None:
         ("m --deterministic=maybe", "--deterministic expects 1 or 0, got 'maybe'"),
         ("m --api-key=", "--api-key expects a key of visible ASCII characters without blanks"),
         ("m --tp 2", "--tp 2 is not in this version: a model runs on one device"),
-        ("m --device cuda", "--device cuda is not in this version: it computes on the CPU"),
+        (
+            "m --attention-backend fa3",
+            "--attention-backend fa3 is not in this version: it has torch, triton and flashinfer",
+        ),
         (
             "m --kv-cache-dtype fp8_e5m2",
             "--kv-cache-dtype fp8_e5m2 is not in this version: the KV cache has the type of --dtype, or is fp8_e4m3 or "
@@ -189,7 +192,7 @@ def test_revision_is_handed_on() -> None:
         ("m --kv-cache-dtype int3", "--kv-cache-dtype expects one of auto, fp8_e4m3, int8, got 'int3'"),
         ("m --json", "--json is for --dry-run and --detach: a server prints no document"),
         ("m --trust-remote-code", "--trust-remote-code is refused: sgl never runs code that comes with a model"),
-        ("m --enforce-eager=0", "--enforce-eager takes no value"),
+        ("m --enable-prefix-caching=0", "--enable-prefix-caching takes no value"),
     ],
 )
 def test_refusals(words: str, message: str) -> None:
@@ -203,6 +206,21 @@ def test_a_policy_that_needs_the_cache_contradicts_turning_it_off() -> None:
     assert message.startswith("--schedule-policy lpm orders requests by their cached prefix")
     assert message.endswith("and --no-enable-prefix-caching turns the cache off")
     assert parse("m --schedule-policy lpm --disable-radix-cache=0").config.engine.schedule_policy == "lpm"
+
+
+def test_graphs_that_are_turned_off_have_no_largest_batch() -> None:
+    message = refusal("m --cuda-graph-max-bs 8 --enforce-eager").message
+    assert message == "--cuda-graph-max-bs 8 says how far CUDA graphs go, and --enforce-eager turns them off"
+    assert parse("m --cuda-graph-max-bs 0 --disable-cuda-graph").config.engine.cuda_graph_max_bs == 0
+    assert parse("m --cuda-graph-max-bs 8 --disable-cuda-graph=0").config.engine.cuda_graph_max_bs == 8
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("torch_native", "torch"), ("sdpa", "torch"), ("TRITON_ATTN", "triton"), ("FLASHINFER", "flashinfer")],
+)
+def test_other_engines_names_of_attention_backends(theirs: str, ours: str) -> None:
+    assert parse(f"m --attention-backend {theirs}").config.engine.attention_backend == ours
 
 
 def test_the_same_value_twice_is_no_contradiction() -> None:
@@ -234,7 +252,7 @@ def test_a_misspelt_variable_is_noted() -> None:
 
 
 def test_needless_flags_are_accepted_and_noted() -> None:
-    arguments = parse("--enable_prefix_caching m --enforce-eager")
+    arguments = parse("--enable_prefix_caching m --jinja")
     assert arguments.config.engine.model_path == "m"
     assert len(arguments.notices) == 2
 
@@ -245,12 +263,16 @@ def test_a_strange_word_is_shown_quoted_and_cut() -> None:
 
 
 def test_problems_are_collected_and_the_rest_is_a_config() -> None:
-    words = "m --tp 2 --device cuda --kv-cache-dtype bf16 --trust-remote-code --chat-template no.ja --api-key-file no"
+    words = (
+        "m --tp 2 --attention-backend fa3 --kv-cache-dtype bf16 --trust-remote-code --chat-template no.ja "
+        "--api-key-file no"
+    )
     arguments = read_serve(words.split(), {})
     assert [problem.message.split()[0].rstrip(":") for problem in arguments.problems] == [
-        *("--trust-remote-code", "--tp", "--device", "--kv-cache-dtype", "--api-key-file", "--chat-template"),
+        *("--trust-remote-code", "--tp", "--attention-backend", "--kv-cache-dtype", "--api-key-file"),
+        "--chat-template",
     ]
-    assert (arguments.config.engine.tp_size, arguments.config.engine.device) == (2, None)
+    assert (arguments.config.engine.tp_size, arguments.config.engine.attention_backend) == (2, None)
     with pytest.raises(UsageError) as caught:
         parse_serve(words.split(), {})
     assert caught.value.message == arguments.problems[0].message

@@ -130,7 +130,11 @@ KEYS = [
         "load-in-4bit in f.toml is not in this version: --quantization int8, int4 or fp8 makes weights smaller",
         None,
     ),
-    ("ngl = 99", "ngl in f.toml is not in this version: it computes on the CPU", None),
+    (
+        "ngl = 99",
+        "ngl in f.toml is not in this version: a model is on one device as a whole, which --device names",
+        None,
+    ),
     ("download-dir = 'x'", "download-dir in f.toml is the variable HF_HOME here", None),
     (
         "enable_prefix_caching = false",
@@ -194,9 +198,9 @@ def test_a_refusal_from_a_file_names_key_and_file(tmp_path: Path) -> None:
 
 
 def test_needless_flags_of_other_engines_are_noted(tmp_path: Path) -> None:
-    notices = read("f.toml", "enforce-eager = true\njinja = true", tmp_path).notices
+    notices = read("f.toml", "enable-mixed-chunk = true\njinja = true", tmp_path).notices
     assert len(notices) == 2
-    assert notices[0].replace(f"{tmp_path}/", "").startswith("enforce-eager in f.toml is not needed: ")
+    assert notices[0].replace(f"{tmp_path}/", "").startswith("enable-mixed-chunk in f.toml is not needed: ")
 
 
 def test_a_missing_file_is_named_by_who_named_it(tmp_path: Path) -> None:

@@ -67,6 +67,9 @@ def test_every_auto_has_a_reason_and_no_wish_has_one() -> None:
         "max_running_requests",
         "max_queued_requests",
         "chunked_prefill_size",
+        "device",
+        "attention_backend",
+        "cuda_graph_max_bs",
         "threads",
         "mem_fraction_static",
     }
@@ -75,6 +78,9 @@ def test_every_auto_has_a_reason_and_no_wish_has_one() -> None:
         "dtype",
         "kv_cache_dtype",
         "quantization",
+        "device",
+        "attention_backend",
+        "cuda_graph_max_bs",
         "mem_fraction_static",
         "max_queued_requests",
     }
@@ -118,7 +124,7 @@ def test_tensor_parallelism_is_refused() -> None:
 
 def test_every_refusal_is_listed_and_the_rest_is_decided_all_the_same() -> None:
     config = EngineConfig(model_path="m", tp_size=2, max_model_len=4096)
-    assert [error.message.split()[0] for error in refusals(config, model())] == ["--tp", "--max-model-len"]
+    assert [error.message.split()[0] for error in refusals(config, model(), device())] == ["--tp", "--max-model-len"]
     resolved, reasons = decide_anyway(config, model(), device())
     assert resolved.max_model_len == 4096
     assert resolved.reasons == tuple(map(str, reasons))

@@ -70,7 +70,7 @@ def test_every_refusal_is_a_finding_and_the_command_is_whole() -> None:
         ("-m x/y --chat-template /nowhere.jinja", "sgl serve -m x/y"),
         ("-m x/y --trust-remote-code", "sgl serve -m x/y"),
         ("-m x/y --max-model-len 1k", "sgl serve -m x/y"),
-        ("-m x/y --enforce-eager --seed 3", "sgl serve -m x/y --seed 3"),
+        ("-m x/y --enable-mixed-chunk --seed 3", "sgl serve -m x/y --seed 3"),
     ],
 )
 def test_the_corrected_command(line: str, corrected: str) -> None:

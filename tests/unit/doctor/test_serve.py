@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -17,7 +18,7 @@ from sgl.doctor.recorded import RecordedMachine
 from sgl.doctor.report import exit_code
 from sgl.doctor.serve import ServeReport, examine_serve
 from sgl.doctor.serve_report import serve_document
-from tests.doctor.catalogue import h100
+from tests.doctor.catalogue import Case, cpu_torch_on_gpu_machine, h100, turing
 from tests.doctor.parts import ordinary
 from tests.unit.doctor.model.folders import make_folder
 from tests.unit.doctor.public_models import BY_NAME, PUBLIC_MODELS, PublicModel, llama_tensors, make_public_folder
@@ -64,11 +65,11 @@ def test_plans_of_served_models_have_the_numbers_of_their_cards(model: PublicMod
 @pytest.mark.parametrize(
     ("name", "gpus", "requests"),
     [
-        # (0.9 * 80 GiB * 8 ranks - weights) / 8 ranks, over 70272 bytes * 8192.
-        ("deepseek-ai/DeepSeek-V3", "200Gi:8", (int(0.9 * 200 * GIB) - 171_132_846_500) // (70_272 * 8192)),
+        # (0.88 * 80 GiB * 8 ranks - weights) / 8 ranks, over 70272 bytes * 8192.
+        ("deepseek-ai/DeepSeek-V3", "200Gi:8", (int(0.88 * 200 * GIB) - 171_132_846_500) // (70_272 * 8192)),
         # Three quarters of the layers see the last 4096 of 8192 tokens.
-        (COMMAND_R7B, "80Gi", (int(0.9 * 80 * GIB) - 2 * 8_028_033_024) // (128 * 1024 * 5120)),
-        ("mistralai/Mixtral-8x7B-v0.1", "80Gi:2", (int(0.9 * 80 * GIB) - 46_702_792_704) // (64 * 1024 * 8192)),
+        (COMMAND_R7B, "80Gi", (int(0.88 * 80 * GIB) - 2 * 8_028_033_024) // (128 * 1024 * 5120)),
+        ("mistralai/Mixtral-8x7B-v0.1", "80Gi:2", (int(0.88 * 80 * GIB) - 46_702_792_704) // (64 * 1024 * 8192)),
     ],
 )
 def test_estimates_of_models_that_are_not_served(name: str, gpus: str, requests: int, tmp_path: Path) -> None:
@@ -133,14 +134,17 @@ def test_three_changes_and_each_of_them_fits(llama: Path) -> None:
         assert memory(f"-m {llama} {kept} {flags}", gpus).status == "ok", change.remedy
 
 
-def test_weights_that_do_not_fit_need_more_gpus(llama: Path) -> None:
-    report = examine(f"-m {llama} --max-model-len 8k", "8Gi")
+def test_weights_that_do_not_fit_need_fewer_bits_or_more_gpus(llama: Path) -> None:
+    report = examine(f"-m {llama} --max-model-len 8k", "9Gi")
     finding = named(report, "memory")
     assert finding.status == "error"
     assert "the weights need 15.0 GiB" in finding.detail
-    change = named(report, "change 1")
+    narrow = named(report, "change 1")
+    assert (narrow.status, narrow.data["flags"]) == ("ok", "--quantization int4")
+    assert memory(f"-m {llama} --max-model-len 8k --quantization int4", "9Gi").status == "ok"
+    change = named(report, "change 2")
     assert change.status == "skip"
-    assert change.remedy.startswith("--assume-gpu 8Gi:")
+    assert change.remedy.startswith("--assume-gpu 9Gi:")
     assert memory(f"-m {llama} --max-model-len 8k", change.remedy.removeprefix("--assume-gpu ")).status == "ok"
 
 
@@ -160,13 +164,40 @@ def test_tp_says_how_many_of_the_assumed_gpus_are_used(llama: Path) -> None:
     assert not [finding for finding in report.findings if finding.code == "SGL707"]
 
 
-def test_a_gpu_that_is_there_is_named_as_unused(tmp_path: Path) -> None:
+def test_a_gpu_that_is_there_is_planned_for(tmp_path: Path) -> None:
     machine = RecordedMachine(h100().recording)
-    report = examine_serve(read_serve(["-m", str(make_folder(tmp_path))], {}, None), None, machine)
-    finding = named(report, "planned for")
-    assert finding.status == "ok"
-    assert "H100" in finding.detail
-    assert "does not use it" in finding.detail
+    words = ["-m", str(make_folder(tmp_path))]
+    report = examine_serve(read_serve(words, {}, None), None, machine)
+    assert named(report, "planned for").detail == (
+        "this machine's GPU: NVIDIA H100 80GB HBM3, sm_90, with FP8 in hardware"
+    )
+    assert report.fit.plan is not None
+    assert report.fit.plan.demand.place.name == "NVIDIA H100 80GB HBM3"
+    report = examine_serve(read_serve([*words, "--device", "cpu"], {}, None), None, machine)
+    assert named(report, "planned for").detail == (
+        "this machine's CPU; its GPU (NVIDIA H100 80GB HBM3) is not used: --device cpu says so"
+    )
+
+
+@pytest.mark.parametrize(
+    ("case", "why"),
+    [
+        (cpu_torch_on_gpu_machine, "torch 2.13.0+cpu is a build without CUDA"),
+        (turing, "Tesla T4 is sm_75, and kernels are made for sm_80 and newer"),
+    ],
+)
+def test_a_gpu_that_cannot_be_used_is_said_and_asking_for_it_is_refused(
+    case: Callable[[], Case], why: str, tmp_path: Path
+) -> None:
+    machine = RecordedMachine(case().recording)
+    words = ["-m", str(make_folder(tmp_path))]
+    report = examine_serve(read_serve(words, {}, None), None, machine)
+    assert named(report, "planned for").detail.endswith(f"is not used: {why}")
+    assert exit_code(report.findings, strict=False) == 0
+    report = examine_serve(read_serve([*words, "--device", "cuda"], {}, None), None, machine)
+    finding = named(report, "--device")
+    assert (finding.status, finding.detail) == ("error", f"cuda: {why}")
+    assert named(report, "command").remedy == f"sgl serve -m {words[1]}"
 
 
 def test_a_context_beyond_the_model_is_planned_without_it(tmp_path: Path) -> None:

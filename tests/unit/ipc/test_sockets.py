@@ -86,7 +86,7 @@ async def test_recv_without_waiting_and_with_a_limit(folder: Path) -> None:
     assert engine.recv(0.0) == []
     started = time.monotonic()
     assert engine.recv(0.05) == []
-    assert 0.03 < time.monotonic() - started < 1.0
+    assert 0.03 < time.monotonic() - started < 5.0
     server.send(Stop())
     assert engine.recv(None) == [Stop()]
     engine.close()
@@ -185,7 +185,7 @@ async def test_an_abort_storm_does_not_block(folder: Path) -> None:
     started = time.monotonic()
     for rid in range(5000):
         server.send(Abort(rid))
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 8.0  # 0.05 on a machine with nothing else to do.
     got: list[ToEngine] = []
     while len(got) < 5000:
         got += engine.recv(5.0)

@@ -111,3 +111,31 @@ def test_runs_and_slots_always_say_what_the_table_says(
         runs = rows.runs(row, first, stop - first)
         assert [slot + i for slot, count in runs for i in range(count)] == expected
         assert all(slot + count != following for (slot, count), (following, _) in itertools.pairwise(runs))
+
+
+def test_a_copy_that_follows_the_news_is_the_table() -> None:
+    rows = PageRows(3, 12, 4)
+    copy = np.full((3, 12), -1, dtype=np.int32)
+
+    def follow() -> None:
+        for row in taken:
+            first, pages = rows.news(row)
+            copy[row, first : first + len(pages)] = pages
+            assert copy[row, : rows.count(row)].tolist() == rows.table[row, : rows.count(row)].tolist()
+
+    taken = [row for row in (rows.take(), rows.take()) if row is not None]
+    rows.append(taken[0], np.array([5, 6, 7], dtype=np.int32))
+    follow()
+    assert rows.news(taken[0])[1].size == 0
+    rows.append(taken[0], np.array([9], dtype=np.int32))
+    rows.rewrite(taken[0], 1, np.array([3], dtype=np.int32))
+    rows.append(taken[1], np.array([4], dtype=np.int32))
+    follow()
+    rows.give(taken[0])
+    again = rows.take()
+    assert again == taken[0]
+    rows.append(taken[0], np.array([8], dtype=np.int32))
+    follow()
+    copy[:] = -1
+    rows.tell_again()
+    follow()

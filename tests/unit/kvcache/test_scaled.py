@@ -21,7 +21,7 @@ def make_pool(kind: KvStorage) -> ScaledPool:
         page_size=PAGE,
         num_kv_heads=HEADS,
         head_dim=WIDTH,
-        codec=CODECS[kind],
+        storage=kind,
         device=torch.device("cpu"),
     )
 

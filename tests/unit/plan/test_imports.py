@@ -24,6 +24,6 @@ def test_only_the_standard_library(names: list[str]) -> None:
     foreign = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names - {"sgl"}
     assert not foreign
     assert {name.split(".")[1] for name in loaded if name.startswith("sgl.")} <= {
-        *("_version", "cgroup", "config", "device", "errors", "env", "plan"),
+        *("_version", "cgroup", "config", "device", "errors", "env", "gpu", "plan"),
         *(("hub",) if "sgl.hub.headers" in names else ()),
     }

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sgl.config.at_load import quantize_at_load
 from sgl.plan.demand import Demand
 from sgl.plan.memory import plan_memory
-from sgl.plan.remedies import Change, cheapest_changes, fits, pleasant
+from sgl.plan.remedies import cheapest_changes
+from sgl.plan.steps import Change, fits, pleasant
 from tests.unit.plan.demands import demand_of, place
 
 FIELDS: Final[dict[str, tuple[str, Any]]] = {
@@ -22,6 +24,7 @@ FIELDS: Final[dict[str, tuple[str, Any]]] = {
     "--max-running-requests": ("running", int),
     "--max-model-len": ("max_model_len", int),
     "--tp": ("tp", int),
+    "--cuda-graph-max-bs": ("largest_graph", int),
 }
 
 
@@ -32,6 +35,9 @@ def apply(demand: Demand, change: Change) -> Demand:
         if name == "--dtype":
             assert value == "bfloat16"
             demand = demand.in_bfloat16()
+        elif name == "--quantization":
+            assert value == "fp8" or value == "int4"
+            demand = replace(demand, model=quantize_at_load(demand.model, value))
         elif name == "--kv-cache-dtype":
             assert value == "int8"
             demand = replace(demand, kv_element_bytes=1, kv_scale_bytes=4, kv_dtype="int8")
@@ -77,6 +83,19 @@ def test_what_this_version_cannot_do_comes_last_and_says_so() -> None:
     assert all("not in this version" in change.text for change in later)
     assert changes[-len(later) :] == tuple(later)
     assert "--tp" not in names(cheapest_changes(demand, limit=9, gpus=1))
+
+
+def test_weights_in_fewer_bits_are_proposed_for_a_gpu() -> None:
+    changes = cheapest_changes(demand_of(place(2, 2, "cuda"), element_bytes=2, fraction=0.9, running=4), limit=9)
+    assert changes[0].flags == ("--quantization fp8",)
+    assert "--quantization fp8" not in [
+        flag for each in cheapest_changes(demand_of(place(2)), limit=9) for flag in each.flags
+    ]
+
+
+def test_fewer_graphs_are_proposed() -> None:
+    tight = demand_of(place(2.95, 2.95, "cuda"), element_bytes=2, fraction=0.98, running=256, largest_graph=256)
+    assert "--cuda-graph-max-bs" in names(cheapest_changes(tight, limit=9))
 
 
 def test_a_pool_that_was_asked_for_is_made_to_fit() -> None:

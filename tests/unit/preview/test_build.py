@@ -9,15 +9,21 @@ from pathlib import Path
 import pytest
 
 from sgl.config.arguments import read_serve
+from sgl.device import DeviceInfo
 from sgl.errors import CheckpointError, ModelNotFound, StartupError, UnsupportedModel, UsageError
-from sgl.plan.place import Place
+from sgl.gpu import Accelerator, GpuInfo, Package
+from sgl.plan.place import gpu_place
 from sgl.preview.build import Preview, preview
 
-GPU = Place(kind="cuda", name="NVIDIA H200", memory_bytes=140 * 2**30, available_bytes=139 * 2**30)
+GPU = GpuInfo(name="NVIDIA H200", memory_bytes=140 * 2**30, available_bytes=139 * 2**30, capability=90)
+WITH_GPU = Accelerator(gpu=GPU, problem="", remedy="", triton=Package("3.6.0"))
+WITHOUT = Accelerator()
 
 
-def look(words: str, place: Place | None = None, **environ: str) -> Preview:
-    return preview(read_serve(words.split(), {}, None), place=place, environ={"HF_HUB_OFFLINE": "1", **environ})
+def look(words: str, device: DeviceInfo | None = None, accelerator: Accelerator = WITHOUT, **environ: str) -> Preview:
+    arguments = read_serve(words.split(), {}, None)
+    offline = {"HF_HUB_OFFLINE": "1", **environ}
+    return preview(arguments, device=device, accelerator=accelerator, environ=offline)
 
 
 def test_nothing_wrong() -> None:
@@ -37,18 +43,28 @@ def test_every_problem_is_there_and_the_plan_as_well() -> None:
 
 
 def test_too_little_memory_is_the_machines_fault() -> None:
-    shown = look("", place=Place(kind="cpu", name="CPU", memory_bytes=2**28, available_bytes=2**24))
+    shown = look("", DeviceInfo("cpu", 1, 2**28, 2**24, frozenset()))
     assert [type(problem) for problem in shown.problems] == [StartupError]
     assert shown.exit_code == 1
 
 
 def test_a_gpu_can_be_planned_for() -> None:
-    shown = look("--device cuda", place=GPU)
+    shown = look("--device cuda", accelerator=WITH_GPU)
+    assert shown.problems == ()
     assert shown.plan is not None
-    assert shown.plan.demand.place == GPU
+    assert shown.plan.demand.place == gpu_place(GPU)
     assert shown.plan.shortage is None
     assert shown.resolved is not None
-    assert shown.resolved.device == "cuda"
+    assert (shown.resolved.device, shown.resolved.attention_backend) == ("cuda", "triton")
+
+
+def test_a_gpu_that_is_not_there_is_a_problem_and_the_cpu_is_planned_for() -> None:
+    shown = look("--device cuda")
+    (problem,) = shown.problems
+    assert problem.message == "--device cuda: there is no CUDA device"
+    assert (problem.hint, shown.exit_code) == ("look at `sgl doctor --only gpu`", 2)
+    assert shown.plan is not None
+    assert shown.plan.demand.place.kind == "cpu"
 
 
 def test_a_folder_without_weights_can_be_planned(stories260k: Path, tmp_path: Path) -> None:

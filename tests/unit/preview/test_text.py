@@ -11,18 +11,23 @@ import pytest
 
 from sgl.config.arguments import read_serve
 from sgl.config.flags import SERVE_FLAGS
-from sgl.plan.place import Place
+from sgl.device import DeviceInfo
+from sgl.gpu import Accelerator, GpuInfo, Package
 from sgl.preview.build import Preview, preview
 from sgl.preview.document import SCHEMA_VERSION, preview_document
 from sgl.preview.plan_text import plan_lines
 from sgl.preview.text import preview_text
 from sgl.terminal import Terminal
 
-PLACE = Place(kind="cpu", name="CPU, 4 cores", memory_bytes=16 * 2**30, available_bytes=8 * 2**30)
+DEVICE = DeviceInfo("cpu", 4, 16 * 2**30, 8 * 2**30, frozenset())
+GPU = GpuInfo(name="NVIDIA L4", memory_bytes=23 * 2**30, available_bytes=22 * 2**30, capability=89)
+WITH_GPU = Accelerator(gpu=GPU, problem="", remedy="", triton=Package("3.6.0"))
 
 
-def look(words: str = "", place: Place = PLACE) -> Preview:
-    return preview(read_serve(words.split(), {}, None), place=place, environ={"HF_HUB_OFFLINE": "1"})
+def look(words: str = "", device: DeviceInfo = DEVICE, accelerator: Accelerator | None = None) -> Preview:
+    arguments = read_serve(words.split(), {}, None)
+    environ = {"HF_HUB_OFFLINE": "1"}
+    return preview(arguments, device=device, accelerator=accelerator or Accelerator(), environ=environ)
 
 
 def terminal(encoding: str = "utf-8", **environ: str) -> Terminal:
@@ -62,7 +67,7 @@ def test_colours_only_where_they_are_wanted() -> None:
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:
-    shown = preview(read_serve(["-m", "a\x1b[31mb"], {}, None), place=PLACE, environ={})
+    shown = preview(read_serve(["-m", "a\x1b[31mb"], {}, None), device=DEVICE, accelerator=Accelerator(), environ={})
     assert "\x1b" not in preview_text(shown, terminal())
 
 
@@ -72,7 +77,20 @@ def test_the_bar_has_every_part_in_proportion() -> None:
     bar = plan_lines(plan, terminal("ascii"))[2].strip()
     assert len(bar) == 72
     assert "".join(dict.fromkeys(bar)) == "WKar."
-    assert bar.count("K") == pytest.approx(72 * plan.kv_bytes / PLACE.available_bytes, abs=3)
+    assert bar.count("K") == pytest.approx(72 * plan.kv_bytes / DEVICE.available_bytes, abs=3)
+
+
+def test_a_gpu_has_graphs_beside() -> None:
+    plan = look(accelerator=WITH_GPU).plan
+    assert plan is not None
+    lines = plan_lines(plan, terminal("ascii"))
+    assert "".join(dict.fromkeys(lines[2].strip())) == "WKagr."
+    assert lines[0] == "Memory of NVIDIA L4 (22.0 GiB of 23.0 GiB free now):"
+    assert any(line.endswith("estimated, of decode steps of up to 256 requests") for line in lines)
+    without = look("--disable-cuda-graph", accelerator=WITH_GPU).plan
+    assert without is not None
+    assert without.graph_bytes == 0
+    assert not [line for line in plan_lines(without, terminal("ascii")) if "graphs" in line]
 
 
 def test_the_lines_below_the_bar_have_the_numbers() -> None:
@@ -130,6 +148,7 @@ SHAPE: dict[str, Any] = {
         "weight_bytes": int,
         "copy_bytes": int,
         "activation_bytes": int,
+        "graph_bytes": int,
         "runtime_bytes": int,
         "kv_bytes": int,
         "free_bytes": int,

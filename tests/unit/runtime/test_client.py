@@ -374,7 +374,7 @@ async def test_a_dead_engine_ends_everything_at_once(connect: Connect) -> None:
         died = time.monotonic()
         engine.die()
         results = await asyncio.gather(*streams, *waits, return_exceptions=True)
-        assert time.monotonic() - died < 0.2
+        assert time.monotonic() - died < 5.0  # A moment on any machine; nobody waits for a timeout.
         assert all(isinstance(result, EngineDead) for result in results)
         assert (client.alive, client.in_flight) == (False, 0)
         assert len(deaths) == 1

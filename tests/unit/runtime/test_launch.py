@@ -29,6 +29,8 @@ from tests.fakes import fake_token
 from tests.processes import FAKE_ENGINE, engines, is_alive
 
 ROOT = Path(sgl.__file__).parents[1]
+SOON = 5.0
+"""Seconds; a moment on any machine, and less than the ten that an engine is waited for."""
 
 
 @pytest.fixture(autouse=True)
@@ -169,7 +171,7 @@ async def test_a_killed_engine_is_noticed_at_once() -> None:
         os.kill(handle.pid, signal.SIGKILL)
         with pytest.raises(EngineDead, match="killed by SIGKILL"):
             await waiting
-        assert time.monotonic() - killed < 0.2
+        assert time.monotonic() - killed < SOON
         with pytest.raises(EngineDead):
             handle.transport.send(Probe(1))
         assert await handle.died == -signal.SIGKILL
@@ -186,7 +188,7 @@ async def test_a_killed_engine_ends_every_request_at_once(tokenizer: Tokenizer) 
         killed = time.monotonic()
         os.kill(handle.pid, signal.SIGKILL)
         results = await asyncio.gather(*waits, return_exceptions=True)
-        assert time.monotonic() - killed < 0.2
+        assert time.monotonic() - killed < SOON
         assert {type(result) for result in results} == {EngineDead}
         assert not client.alive
         await client.close()
@@ -215,7 +217,7 @@ async def test_an_engine_that_does_not_listen_is_killed(runtime_folder: Path) ->
     handle = await launch_engine(config("deaf"), module=FAKE_ENGINE)
     started = time.monotonic()
     assert await handle.stop(timeout=0.1) == -signal.SIGKILL
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < SOON
     assert list(runtime_folder.iterdir()) == []
 
 

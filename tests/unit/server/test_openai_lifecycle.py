@@ -42,7 +42,7 @@ async def test_leaving_in_mid_stream_frees_everything_at_once(path: str, choices
         connection = server.open(path, body)
         await connection.until_sent(4)
         connection.disconnect()
-        assert await freed(server) < 0.1
+        assert await freed(server) < 0.5
         await connection.ended()
         assert len(server.engine.aborts) == choices
         assert not any(message.get("more_body") is False for message in connection.sent)
@@ -55,7 +55,7 @@ async def test_leaving_while_queued_sends_nothing(stream: bool) -> None:
         connection = server.open(CHAT, chat_body(stream=stream))
         await until(lambda: server.client.in_flight == 1)
         connection.disconnect()
-        assert await freed(server) < 0.1
+        assert await freed(server) < 0.5
         await connection.ended()
         assert connection.sent == []
 
@@ -65,7 +65,7 @@ async def test_leaving_while_waiting_for_a_whole_answer() -> None:
         connection = server.open(CHAT, chat_body())
         await until(lambda: server.engine.steps > 3)
         connection.disconnect()
-        assert await freed(server) < 0.1
+        assert await freed(server) < 0.5
         await connection.ended()
         assert connection.sent == []
 
@@ -111,7 +111,7 @@ async def test_a_reader_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyP
         connection.blocked = True
         began = time.monotonic()
         await connection.ended()
-        assert 0.15 < time.monotonic() - began < 2
+        assert 0.15 < time.monotonic() - began < 8
         assert server.client.in_flight == 0
         assert not any(message.get("more_body") is False for message in connection.sent)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -94,16 +93,12 @@ async def test_a_long_text_leaves_the_event_loop_free(loaded: dict[str, Tokenize
     tokenizer = loaded["byte-level"]
     text = "The little girl had a red ball. " * 8000
     encoding = asyncio.create_task(tokenizer.encode_async(text))
-    longest, before = 0.0, time.perf_counter()
+    turns = 0
     while not encoding.done():
         await asyncio.sleep(0.001)
-        now = time.perf_counter()
-        longest, before = max(longest, now - before), now
-    started = time.perf_counter()
-    ids = tokenizer.encode(text)
-    took = time.perf_counter() - started
-    assert await encoding == ids
-    assert longest < max(took / 2, 0.05)
+        turns += 1
+    assert turns > 5  # It is one where the loop stands still for as long as the text is encoded, and some 200 here.
+    assert await encoding == tokenizer.encode(text)
 
 
 @pytest.mark.parametrize("repeats", [1, THREAD_ABOVE])

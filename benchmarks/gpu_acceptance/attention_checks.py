@@ -1,0 +1,164 @@
+"""Attention over pages on the device against its twins on the CPU, in every form that models ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from benchmarks.gpu_acceptance.paged import PAGE_SIZE, Paged, draw, generator, paged
+from benchmarks.gpu_acceptance.place import Place
+from sgl.selftest.case import Measured, as_float64, compare, worst
+from sgl.selftest.gpu import ROUNDING
+
+FORMS: Final[dict[str, dict[str, Any]]] = {
+    "plain": {},
+    "window": {"window": 9},
+    "soft cap": {"softcap": 20.0},
+    "sinks": {"sinks": True},
+    "int8": {"storage": "int8"},
+    "fp8": {"storage": "fp8_e4m3"},
+    "all heads": {"heads": (8, 8)},
+    "wide": {"dim": 256},
+}
+"""What differs from grouped queries of common width."""
+
+
+def like(got: Tensor, wanted: Tensor) -> Measured:
+    """Compares with a twin's float32, relative to its largest element."""
+    return compare(got.cpu(), as_float64(wanted), ROUNDING * float(wanted.abs().max()))
+
+
+def decode(form: str) -> Callable[[Place], Measured]:
+    """One query a sequence."""
+
+    def run(place: Place) -> Measured:
+        from sgl.kernels.triton.decode_attention import decode_attention
+        from sgl.kernels.twins.decode_attention import decode_attention as twin
+
+        lengths = place.pick((1, 16, 17, 300, 1000), (1, 20))
+        case, options, heads = _case(place, form, lengths, (1,) * len(lengths))
+        there = case.on(place.device)
+        results = []
+        for fixed in (False, True):
+            workspace = _workspace(place, len(lengths), heads, case.query.shape[-1])
+            got = decode_attention(
+                there.query,
+                *there.pool,
+                **there.given,
+                **_on(options, place.device),
+                workspace=workspace,
+                fixed_splits=fixed,
+            )
+            results.append(like(got, twin(case.query, *case.pool, **case.given, **options)[0]))
+        return worst(results)
+
+    return run
+
+
+def extend(form: str) -> Callable[[Place], Measured]:
+    """Several queries a sequence, some behind a cached prefix."""
+
+    def run(place: Place) -> Measured:
+        from sgl.kernels.triton.extend_attention import extend_attention
+        from sgl.kernels.twins.extend_attention import extend_attention as twin
+
+        lengths = place.pick((7, 40, 130, 513), (5, 20))
+        counts = place.pick((7, 1, 130, 65), (5, 3))
+        case, options, _ = _case(place, form, lengths, counts)
+        there = case.on(place.device)
+        wanted = twin(case.query, *case.pool, case.starts, **case.given, **options)[0]
+        return worst(
+            like(
+                extend_attention(
+                    there.query,
+                    *there.pool,
+                    there.starts,
+                    longest_query=case.longest,
+                    **there.given,
+                    **_on(options, place.device),
+                    fixed_tiles=fixed,
+                ),
+                wanted,
+            )
+            for fixed in (False, True)
+        )
+
+    return run
+
+
+def latent(place: Place) -> Measured:
+    """DeepSeek's compressed vectors: prompts, and one query a sequence."""
+    from sgl.kernels.triton.latent import LatentLayer
+    from sgl.kernels.triton.latent_attention import latent_attention
+    from sgl.kernels.triton.latent_decode import latent_decode, latent_workspace
+    from sgl.kernels.twins.latent_attention import latent_attention as twin
+
+    heads, rank, rope = place.pick((128, 512, 64), (4, 32, 16))
+    lengths, counts = place.pick((1, 40, 300), (1, 20)), place.pick((1, 9, 70), (1, 3))
+    results = []
+    for queries in (counts, (1,) * len(lengths)):
+        case = paged(place, lengths, queries, heads=(heads, 1), dim=rank + rope)
+        there = case.on(place.device)
+        vectors, here = there.pool[0].squeeze(1), case.pool[0].squeeze(1)
+        paging: dict[str, Any] = {"page_size": PAGE_SIZE, "scale": 0.1}
+        wanted = twin(case.query, here, rank, *case.pool[2:], case.starts, **paging)
+        layer = LatentLayer.plain(vectors, rank)
+        got = latent_attention(there.query, layer, *there.pool[2:], there.starts, **paging)
+        results.append(like(got, wanted))
+    workspace = latent_workspace(
+        largest_batch=len(lengths),
+        heads=heads,
+        rank=rank,
+        multiprocessors=place.multiprocessors,
+        fixed_splits=False,
+        device=place.device,
+    )
+    results.append(like(latent_decode(there.query, layer, *there.pool[2:], workspace=workspace, **paging), wanted))
+    return worst(results)
+
+
+def merged(place: Place) -> Measured:
+    """Two softmaxes over parts become the one over both."""
+    from sgl.kernels.triton.merge import merge_states
+    from sgl.kernels.twins.merge import merge_states as twin
+
+    heads, dim = place.pick((32, 128), (2, 16))
+    parts = [draw(place, 5, heads, dim, seed=1), torch.randn(5, heads, generator=generator(2))]
+    parts += [draw(place, 5, heads, dim, seed=3), torch.randn(5, heads, generator=generator(4))]
+    got = merge_states(*(part.to(place.device) for part in parts))
+    return worst(like(mine, theirs) for mine, theirs in zip(got, twin(*parts), strict=True))
+
+
+def _case(
+    place: Place, form: str, lengths: tuple[int, ...], counts: tuple[int, ...]
+) -> tuple[Paged, dict[str, Any], tuple[int, int]]:
+    """A batch, what kernel and twin take beside it, and its heads."""
+    options = dict(FORMS[form])
+    heads = place.pick((32, 8), (4, 2))
+    if "heads" in options:
+        heads = place.pick(options.pop("heads"), (2, 2))
+    dim = place.pick(options.pop("dim", 128), 16)
+    case = paged(place, lengths, counts, heads=heads, dim=dim, storage=options.pop("storage", None))
+    if options.get("sinks"):
+        options["sinks"] = draw(place, heads[0], seed=5).float()
+    return case, options, heads
+
+
+def _on(options: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    return {name: each.to(device) if isinstance(each, Tensor) else each for name, each in options.items()}
+
+
+def _workspace(place: Place, batch: int, heads: tuple[int, int], dim: int) -> Any:
+    from sgl.kernels.triton.decode_splits import DecodeWorkspace
+
+    return DecodeWorkspace.allocate(
+        largest_batch=batch,
+        num_heads=heads[0],
+        num_kv_heads=heads[1],
+        value_dim=dim,
+        multiprocessors=place.multiprocessors,
+        device=place.device,
+    )

@@ -1,0 +1,34 @@
+"""How the product of a quantised matrix is held on a GPU, where codes of every kind stay codes. Torch-free.
+
+The layouts are those of `sgl.kernels.grouped` and `sgl.kernels.triton.product`; what these do not take is expanded at
+load, as on a CPU. A test holds both to the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sgl.config.layout.weight import Matrix
+from sgl.config.quantization import Quantization
+
+SMALLEST_GROUP: Final = 32
+"""Columns of a group are a multiple of this, or all."""
+CHUNK: Final = 128
+"""Columns of 4-bit codes are padded to a multiple of this."""
+FP8_BLOCK: Final = (128, 128)
+"""The only blocks of FP8 weights that kernels know."""
+
+
+def stays_codes(matrix: Matrix, scheme: Quantization, groups: int) -> bool:
+    """Whether a product is held as codes, and not in the type of activations.
+
+    Args:
+        groups: Groups of one output's weights.
+    """
+    if matrix.apart or scheme.method == "mxfp4":
+        return False
+    if scheme.block is not None:
+        # Stacked parts have the blocks of one matrix where all but the last end with a whole block.
+        return scheme.block == FP8_BLOCK and all(outputs % FP8_BLOCK[0] == 0 for outputs in matrix.outputs[:-1])
+    size, rest = divmod(matrix.inputs, groups)
+    return groups == 1 or (rest == 0 and size % SMALLEST_GROUP == 0)

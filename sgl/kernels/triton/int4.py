@@ -1,0 +1,355 @@
+"""4-bit weights in groups that share a scale and a zero point, activations as they are (W4A16: AWQ, GPTQ).
+
+Up to `SKINNY_ROWS` rows the kernel is `sgl.kernels.triton.skinny`'s with other fragments: what a thread loads in 16
+bytes are 32 codes of one output, and every one of them is multiplied by that thread. For that a 16-bit word holds
+four codes which are PLANE columns apart (`sgl.kernels.grouped`): words, shifted by 0, 4, 8 and 12 bits, are four
+operands of a product in the layout that the words themselves were loaded in. Scales and zero points meet sums over a
+group instead of weights, ``(sum of code * x - zero * sum of x) * scale``, so a code becomes a number in 0.9
+instructions, and all that is done for it takes some 2.
+
+For more rows the weight is expanded and multiplied by the library: from some 46 rows on an H200 computes for longer
+than it reads.
+
+Bytes: N * K / 2, and 4 or 8 per group and output: 4.25 or 4.5 bits a weight in groups of 128. Roofline at 4.3 TB/s of
+an H200, 4096 x 28672: 14.5 us and 15.4 us, where bfloat16 takes 54.6 us. Not run on a GPU yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from sgl.kernels.grouped import CHUNK, PLANE, PackedInt4
+from sgl.kernels.triton.mode import INTERPRETED
+from sgl.kernels.triton.pdl import await_inputs, release_dependents, starts_early
+from sgl.kernels.triton.variant import Variant
+from sgl.kernels.triton.widen import fetch_early, from_int4, int4_offset
+
+SKINNY_ROWS: Final = 64
+"""Rows up to which codes are multiplied as they are."""
+LINE: Final = tl.constexpr(128)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What one program works on.
+
+    Attributes:
+        rows: Of x.
+        outputs: Of the weight.
+        slices: Parts of a step's columns, each of CHUNK columns and a warp's.
+        stages: Of loads.
+    """
+
+    rows: int
+    outputs: int
+    slices: int
+    stages: int
+
+
+def tile_of(rows: int, outputs: int, element: int, *, fixed: bool = False, interpreted: bool = INTERPRETED) -> Tile:
+    """The tile for a product, by its shape alone; with ``fixed`` it is one for all counts of rows.
+
+    The fewer bits a weight has, the more x weighs beside it: more rows ask for more outputs, which read x once.
+
+    Args:
+        rows: Of x.
+        outputs: Of the weight.
+        element: Bytes of an activation.
+    """
+    if interpreted:
+        return Tile(8, 32, 2, 2)
+    if element > 2:
+        return Tile(8, 16, 4, 3)
+    if rows > 8 or fixed:
+        return Tile(16, 32, 4, 4) if outputs < 8192 else Tile(16, 64, 4, 3)
+    return Tile(8, 16, 4, 6) if outputs < 4096 else Tile(8, 32, 4, 6) if outputs < 16384 else Tile(8, 64, 4, 4)
+
+
+@triton.jit(do_not_specialize=["rows"])
+def int4_product(
+    x: tl.tensor,
+    words: tl.tensor,
+    scale: tl.tensor,
+    zero: tl.tensor,
+    bias: tl.tensor,
+    out: tl.tensor,
+    rows: tl.tensor,
+    outputs: tl.tensor,
+    columns: tl.tensor,
+    width: tl.tensor,
+    group: tl.tensor,
+    x_stride: tl.tensor,
+    out_stride: tl.tensor,
+    PLANES: tl.constexpr,
+    WHOLE: tl.constexpr,
+    PLANE: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    BLOCK_M: tl.constexpr,
+    SLICES: tl.constexpr,
+    STAGES: tl.constexpr,
+    WIDE: tl.constexpr,
+    DEPENDENT: tl.constexpr,
+) -> None:
+    """BLOCK_N outputs of BLOCK_M rows.
+
+    Constants:
+        PLANES: Of a chunk that surely share a scale: 4, 2 or 1.
+        WHOLE: ``columns`` is a multiple of the columns of a step.
+        WIDE: Multiplies in float32, whatever the types.
+    """
+    TYPE: tl.constexpr = tl.float32 if WIDE else x.dtype.element_ty
+    OFF: tl.constexpr = 8.0 - int4_offset(TYPE, not WIDE)
+    n = tl.program_id(1).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
+    m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
+    own = tl.minimum(n, outputs - 1)
+    part = tl.arange(0, SLICES)
+    lane = tl.arange(0, PLANE)
+    word = part[:, None] * PLANE + lane[None, :]
+    column = part[:, None] * (4 * PLANE) + lane[None, :]
+    packed = words + own[None, :, None] * width + word[:, None, :]
+    given = x + m[None, None, :].to(tl.int64) * x_stride + column[:, :, None]
+    real = m[None, None, :] < rows
+
+    ahead = tl.arange(0, 16) * (LINE // 2)
+    fetch_early(words + own[:, None] * width + ahead[None, :], (ahead < width)[None, :], DEPENDENT)
+    await_inputs(DEPENDENT)
+    release_dependents(DEPENDENT)
+
+    total = tl.zeros((SLICES, BLOCK_N, BLOCK_M), tl.float32)
+    for start in tl.range(0, columns, SLICES * 4 * PLANE, num_stages=STAGES):
+        if WHOLE:
+            codes = tl.load(packed + start // 4, eviction_policy="evict_first")
+        else:
+            inside = word < width - start // 4
+            codes = tl.load(packed + start // 4, mask=inside[:, None, :], other=0, eviction_policy="evict_first")
+        numbers = from_int4(codes, TYPE, not WIDE)
+        product = tl.zeros((SLICES, BLOCK_N, BLOCK_M), tl.float32)
+        summed = tl.zeros((SLICES, 16, BLOCK_M), tl.float32)
+        for plane in tl.static_range(4):
+            here = start + plane * PLANE
+            if WHOLE:
+                rows_in = tl.load(given + here, mask=real, other=0.0, cache_modifier=".ca")
+            else:
+                known = real & (column < columns - here)[:, :, None]
+                rows_in = tl.load(given + here, mask=known, other=0.0, cache_modifier=".ca")
+            rows_in = rows_in.to(TYPE)
+            product = tl.dot(numbers[plane], rows_in, product, input_precision="ieee")
+            if OFF != 0.0 or zero is not None:
+                # On tensor cores, which have time: 16 times the sums, in the layout of the product.
+                summed = tl.dot(tl.full((SLICES, 16, PLANE), 1.0, TYPE), rows_in, summed, input_precision="ieee")
+            if (plane + 1) % PLANES == 0:
+                which = tl.minimum(here + part * (4 * PLANE), columns - 1) // group
+                place = which[:, None].to(tl.int64) * outputs + own[None, :]
+                if zero is not None:
+                    sums = tl.sum(summed, axis=1) * 0.0625
+                    product -= (tl.load(zero + place) + OFF)[:, :, None] * sums[:, None, :]
+                elif OFF != 0.0:
+                    product -= (tl.sum(summed, axis=1) * (0.0625 * OFF))[:, None, :]
+                total += product * tl.load(scale + place)[:, :, None]
+                product = tl.zeros((SLICES, BLOCK_N, BLOCK_M), tl.float32)
+                summed = tl.zeros((SLICES, 16, BLOCK_M), tl.float32)
+
+    result = tl.sum(total, axis=0)
+    if bias is not None:
+        result += tl.load(bias + own).to(tl.float32)[:, None]
+    places = out + m[None, :].to(tl.int64) * out_stride + n[:, None]
+    tl.store(places, result.to(out.dtype.element_ty), mask=(m[None, :] < rows) & (n[:, None] < outputs))
+
+
+@triton.jit
+def expand(
+    words: tl.tensor,
+    scale: tl.tensor,
+    zero: tl.tensor,
+    out: tl.tensor,
+    outputs: tl.tensor,
+    columns: tl.tensor,
+    width: tl.tensor,
+    group: tl.tensor,
+    PLANE: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    CHUNKS: tl.constexpr,
+) -> None:
+    """CHUNKS chunks of BLOCK_N outputs, in the type of ``out``."""
+    n = tl.program_id(1).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
+    chunk = tl.program_id(0) * CHUNKS + tl.arange(0, CHUNKS)
+    lane = tl.arange(0, PLANE)
+    real = (n < outputs)[:, None, None]
+    word = (chunk[:, None] * PLANE + lane[None, :])[None, :, :]
+    codes = tl.load(words + n[:, None, None] * width + word, mask=real & (word < width), other=0)
+    for plane in tl.static_range(4):
+        first = chunk * (4 * PLANE) + plane * PLANE
+        place = (tl.minimum(first, columns - 1) // group).to(tl.int64)[None, :, None] * outputs + n[:, None, None]
+        number = ((codes >> (4 * plane)) & 15).to(tl.float32) - 8.0
+        if zero is not None:
+            number -= tl.load(zero + place, mask=real, other=0.0)
+        number *= tl.load(scale + place, mask=real, other=0.0)
+        column = (first[:, None] + lane[None, :])[None, :, :]
+        places = out + n[:, None, None] * columns + column
+        tl.store(places, number.to(out.dtype.element_ty), mask=real & (column < columns))
+
+
+def w4a16(
+    x: Tensor, packed: PackedInt4, bias: Tensor | None = None, *, fixed: bool = False, dependent: bool = False
+) -> Tensor:
+    """``x @ W.T + bias``.
+
+    Args:
+        x: [rows, in_features] of the packed weight's type.
+        packed: The weight.
+        bias: [out_features] or None.
+        fixed: One tile for all counts of rows: a row's bits depend on nothing but the row.
+        dependent: See `sgl.kernels.triton.pdl`.
+
+    Returns:
+        [rows, out_features] in the type of ``x``.
+    """
+    if packed.order is not None:
+        x = x.index_select(-1, packed.order)
+    if len(x) > SKINNY_ROWS and not fixed:
+        return F.linear(x, unpack_int4(packed), bias)
+    rows, columns = x.shape
+    outputs, width = packed.words.shape
+    out = torch.empty(rows, outputs, dtype=x.dtype, device=x.device)
+    if not rows:
+        return out
+    tile = tile_of(rows, outputs, x.itemsize, fixed=fixed)
+    early = starts_early(x.device, dependent)
+    int4_product[(triton.cdiv(rows, tile.rows), triton.cdiv(outputs, tile.outputs))](
+        x,
+        packed.words,
+        packed.scale,
+        packed.zero,
+        bias,
+        out,
+        rows,
+        outputs,
+        columns,
+        width,
+        packed.group,
+        x.stride(0),
+        out.stride(0),
+        PLANES=planes_of(packed.group, len(packed.scale)),
+        WHOLE=columns % (tile.slices * CHUNK) == 0,
+        PLANE=PLANE,
+        BLOCK_N=tile.outputs,
+        BLOCK_M=tile.rows,
+        SLICES=tile.slices,
+        STAGES=tile.stages,
+        WIDE=INTERPRETED or x.dtype == torch.float32,
+        DEPENDENT=early,
+        num_warps=tile.slices,
+        launch_pdl=early,
+    )
+    return out
+
+
+def planes_of(group: int, groups: int) -> int:
+    """Planes of a chunk that surely share a scale."""
+    return next(planes for planes in (4, 2, 1) if groups == 1 or group % (planes * PLANE) == 0)
+
+
+def unpack_int4(packed: PackedInt4) -> Tensor:
+    """The weight [out_features, columns] in its type, columns in the order of the codes."""
+    outputs, width = packed.words.shape
+    out = torch.empty(outputs, packed.columns, dtype=packed.dtype, device=packed.words.device)
+    block, chunks = (8, 4)
+    expand[(triton.cdiv(width, chunks * PLANE), triton.cdiv(outputs, block))](
+        packed.words,
+        packed.scale,
+        packed.zero,
+        out,
+        outputs,
+        packed.columns,
+        width,
+        packed.group,
+        PLANE=PLANE,
+        BLOCK_N=block,
+        CHUNKS=chunks,
+        num_warps=4,
+    )
+    return out
+
+
+_PRODUCT: Final = ("x", "words", "scale", "zero", "bias", "out")
+_PRODUCT_NUMBERS: Final = ("rows", "outputs", "columns", "width", "group", "x_stride", "out_stride")
+_EXPAND_NUMBERS: Final = ("outputs", "columns", "width", "group")
+_TYPES: Final = {"words": "*i16", "scale": "*fp32", "zero": "*fp32"}
+
+
+def _product(
+    case: str,
+    rows: int,
+    outputs: int,
+    group: int = 128,
+    *,
+    element: str = "bf16",
+    zeros: bool = False,
+    whole: bool = True,
+    fixed: bool = False,
+) -> Variant:
+    tile = tile_of(rows, outputs, 4 if element == "fp32" else 2, fixed=fixed)
+    missing = ("bias",) if zeros else ("bias", "zero")
+    return Variant(
+        name=f"int4 {case} {element} m{rows} n{outputs} g{group}",
+        kernel=int4_product,
+        signature={
+            **{name: _TYPES.get(name, f"*{element}") for name in _PRODUCT if name not in missing},
+            **dict.fromkeys(_PRODUCT_NUMBERS, "i32"),
+        },
+        constants={
+            **dict.fromkeys(missing),
+            "PLANES": planes_of(group, 2),
+            "WHOLE": whole,
+            "PLANE": PLANE,
+            "BLOCK_N": tile.outputs,
+            "BLOCK_M": tile.rows,
+            "SLICES": tile.slices,
+            "STAGES": tile.stages,
+            "WIDE": element == "fp32",
+        },
+        divisible=("outputs", "columns", "width", "group", "x_stride", "out_stride"),
+        warps=tile.slices,
+        dependent=True,
+        wide_loads=True,
+        tensor_cores=element != "fp32",
+    )
+
+
+def _expand(element: str, zeros: bool) -> Variant:
+    return Variant(
+        name=f"int4 expand {element}{' zeros' if zeros else ''}",
+        kernel=expand,
+        signature={
+            **{"words": "*i16", "scale": "*fp32", "out": f"*{element}"},
+            **({"zero": "*fp32"} if zeros else {}),
+            **dict.fromkeys(_EXPAND_NUMBERS, "i32"),
+        },
+        constants={**({} if zeros else {"zero": None}), "PLANE": PLANE, "BLOCK_N": 8, "CHUNKS": 4},
+        divisible=_EXPAND_NUMBERS,
+        registers=128,
+        wide_loads=True,
+    )
+
+
+VARIANTS: Final = (
+    _product("gptq", 1, 4096),
+    _product("awq", 1, 28672, zeros=True),
+    _product("awq", 1, 2048, zeros=True),
+    _product("gptq tail", 1, 4096, whole=False),
+    _product("gptq", 1, 4096, 32),
+    _product("awq", 1, 4096, 64, element="fp16", zeros=True),
+    _product("awq", 16, 28672, zeros=True),
+    _product("awq", 64, 4096, zeros=True),
+    _product("gptq fixed", 1, 28672, fixed=True),
+    _product("awq", 1, 4096, element="fp32", zeros=True),
+    _expand("bf16", True),
+    _expand("bf16", False),
+)
