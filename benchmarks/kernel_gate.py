@@ -1,8 +1,9 @@
 """``python -m benchmarks.kernel_gate``: compiles every kernel for GPUs for each generation of them, without having one.
 
 Prints registers, shared memory and what is wrong for each; exit code 3 when anything is. ``--json`` prints one object
-a line. Under another version of Triton: ``PYTHONPATH=FOLDER python -m benchmarks.kernel_gate``, where FOLDER was made
-by ``pip install --no-deps --target FOLDER triton==3.6.0``.
+a line. ``--each-kernel`` compiles one variant of each kernel, as the tests do: all of them take a quarter of an hour.
+Under another version of Triton: ``PYTHONPATH=FOLDER python -m benchmarks.kernel_gate``, where FOLDER was made by
+``pip install --no-deps --target FOLDER triton==3.6.0``.
 """
 
 from __future__ import annotations
@@ -54,15 +55,20 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernel_gate", description=__doc__)
     parser.add_argument("--only", metavar="PART", help="kernels of the modules whose names contain this")
     parser.add_argument("--arch", metavar="LIST", help="compute capabilities, such as 80,90", default=None)
+    parser.add_argument("--each-kernel", action="store_true", help="one variant of each kernel for each generation")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     wanted = tuple(map(int, options.arch.split(","))) if options.arch else ARCHITECTURES
-    jobs = [(each.name, capability) for each in variants(options.only) for capability in wanted]
-    named = {each.name: each for each in variants(options.only)}
-    if len(named) * len(wanted) != len(jobs):
+    all_variants = list(variants(options.only))
+    if len({each.name for each in all_variants}) != len(all_variants):
         raise SystemExit("two variants have one name")
-    jobs = [(name, capability) for name, capability in jobs if named[name].serves(capability)]
+    jobs = []
+    for capability in wanted:
+        served = [each for each in all_variants if each.serves(capability)]
+        if options.each_kernel:
+            served = list({id(each.kernel): each for each in reversed(served)}.values())
+        jobs += [(each.name, capability) for each in served]
     bad = 0
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         for done in as_completed([pool.submit(judge, options.only, *job) for job in jobs]):

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from triton import language as tl
+from triton.language.semantic import TritonSemantic
 from triton.runtime import interpreter
 from triton.runtime.interpreter import InterpreterBuilder, TensorHandle
 
@@ -70,3 +71,13 @@ def patch_once(patch: pytest.MonkeyPatch) -> None:
         return replace_all(fn)
 
     patch.setattr(interpreter, "_patch_lang", replace_what_is_not)
+
+
+def skip_dropped_checks(patch: pytest.MonkeyPatch) -> None:
+    """Leaves out work whose result nobody looks at, for as long as ``patch`` lasts.
+
+    The interpreter computes every sum and product of whole numbers again in 64 bits, to see whether it overflowed, and
+    then drops what it found unless it was asked to debug: a third of the time of most kernels.
+    """
+    assert not interpreter.interpreter_builder.options.debug, "its checks of overflows are made, and would be left out"
+    patch.setattr(TritonSemantic, "binary_op_sanitize_overflow_impl", lambda *_: None)

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.gpu_acceptance.asking import ask_facts
+
 CHECK_FAILED: Final = 3
 REHEARSE: Final = "--rehearse"
 
@@ -27,19 +29,29 @@ def main(argv: Sequence[str]) -> int:
     elif os.environ.pop("TRITON_INTERPRET", None):
         print(f"TRITON_INTERPRET is ignored: kernels are compiled; {REHEARSE} interprets them", file=sys.stderr)
     os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
-    from benchmarks.gpu_acceptance.items import chosen
-
-    items = chosen(options.only)
-    if options.list:
-        print("\n".join(item.name for item in items))
-        return 0
-    if not items:
-        print(f"--only {' '.join(options.only)}: no item is called so; --list names them", file=sys.stderr)
-        return CHECK_FAILED
     if options.model and not (Path(options.model) / "config.json").is_file():
         print(f"--model {options.model}: there is no config.json in it", file=sys.stderr)
         return CHECK_FAILED
-    return _run(items, options)
+    facts: dict[str, Any] = {"gpu": "rehearsal on a CPU", "packages": {}}
+    if not options.rehearse and not options.list:
+        facts = ask_facts()
+        if facts["problem"]:
+            print(
+                f"there is no GPU to measure: {facts['problem']}; "
+                f"`python -m benchmarks.gpu_acceptance {REHEARSE}` tries the program on a CPU",
+                file=sys.stderr,
+            )
+            return CHECK_FAILED
+    from benchmarks.gpu_acceptance.items import chosen
+
+    items = chosen(options.only)
+    if not items:
+        print(f"--only {' '.join(options.only)}: no item is called so; --list names them", file=sys.stderr)
+        return CHECK_FAILED
+    if options.list:
+        print("\n".join(item.name for item in items))
+        return 0
+    return _run(items, facts, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,23 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(items: Sequence[Any], options: argparse.Namespace) -> int:
+def _run(items: Sequence[Any], facts: dict[str, Any], options: argparse.Namespace) -> int:
     from benchmarks.gpu_acceptance import report
-    from benchmarks.gpu_acceptance.apart import ask_facts, run_apart
+    from benchmarks.gpu_acceptance.apart import run_apart
     from benchmarks.gpu_acceptance.goals import ceilings, judge
     from benchmarks.gpu_acceptance.place import Place
     from benchmarks.gpu_acceptance.rows import Figure, Row
     from benchmarks.gpu_acceptance.worker import run_items
 
     place = Place(rehearsal=options.rehearse, quick=options.quick, model=options.model)
-    facts: dict[str, Any] = {"gpu": "rehearsal on a CPU", "packages": {}} if place.rehearsal else ask_facts()
-    if facts.get("problem"):
-        print(
-            f"there is no GPU to measure: {facts['problem']}; "
-            f"`python -m benchmarks.gpu_acceptance {REHEARSE}` tries the program on a CPU",
-            file=sys.stderr,
-        )
-        return CHECK_FAILED
     print(report.describe(facts), flush=True)
     rows: list[Row] = []
 

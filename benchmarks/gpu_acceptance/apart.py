@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from benchmarks.gpu_acceptance.items import Item
 from benchmarks.gpu_acceptance.place import Place
@@ -30,23 +30,18 @@ def worker_command(arguments: list[str]) -> list[str]:
     return [sys.executable, "-m", "benchmarks.gpu_acceptance.worker", *arguments]
 
 
-def ask_facts(command: Command = worker_command) -> dict[str, Any]:
-    """See `benchmarks.gpu_acceptance.facts`. Asked in another process, as looking takes memory of the device."""
-    done = subprocess.run(command(["facts"]), capture_output=True, text=True, timeout=START_SECONDS, check=False)
-    for line in done.stdout.splitlines():
-        if line.startswith('{"facts"'):
-            found: dict[str, Any] = json.loads(line)["facts"]
-            return found
-    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-    return {"problem": f"looking for a GPU ended with exit code {done.returncode}: {last}", "gpu": ""}
-
-
-def run_apart(items: Sequence[Item], place: Place, begin: Callable[[str], None], emit: Emit) -> None:
+def run_apart(
+    items: Sequence[Item],
+    place: Place,
+    begin: Callable[[str], None],
+    emit: Emit,
+    command: Command = worker_command,
+) -> None:
     """Each group in a process of its own, and in another one what is left where that ended early."""
     for _, group in groupby(items, key=lambda item: item.group):
         left = list(group)
         while left:
-            done = _Process(left, place, begin, emit).run()
+            done = _Process(left, place, begin, emit, command).run()
             left = left[done:]
 
 
@@ -59,7 +54,7 @@ class _Process:
         place: Place,
         begin: Callable[[str], None],
         emit: Emit,
-        command: Command = worker_command,
+        command: Command,
     ) -> None:
         self._items = items
         self._begin = begin
@@ -72,13 +67,12 @@ class _Process:
     def run(self) -> int:
         """How many items are done, one at least."""
         with tempfile.TemporaryFile("w+", errors="replace") as errors:
-            process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=errors, text=True)
-            assert process.stdout is not None
-            for line in self._lines(process, process.stdout):
-                self._hear(line)
-            code = process.wait()
-            if code:
-                self._tell_death(code, errors)
+            with subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+                assert process.stdout is not None
+                for line in self._lines(process, process.stdout):
+                    self._hear(line)
+            if process.returncode:
+                self._tell_death(process.returncode, errors)
         return max(1, self._begun)
 
     def _lines(self, process: subprocess.Popen[str], out: IO[str]) -> Iterator[str]:

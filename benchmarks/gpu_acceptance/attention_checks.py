@@ -39,20 +39,15 @@ def decode(form: str) -> Callable[[Place], Measured]:
         from sgl.kernels.twins.decode_attention import decode_attention as twin
 
         lengths = place.pick((1, 16, 17, 300, 1000), (1, 20))
-        case, options, heads = _case(place, form, lengths, (1,) * len(lengths))
+        case, heads = _case(place, form, lengths, (1,) * len(lengths))
         there = case.on(place.device)
+        keys, values, table, lens = there.pool
+        wanted = _twin(twin, case)
         results = []
         for fixed in (False, True):
             workspace = _workspace(place, len(lengths), heads, case.query.shape[-1])
-            got = decode_attention(
-                there.query,
-                *there.pool,
-                **there.given,
-                **_on(options, place.device),
-                workspace=workspace,
-                fixed_splits=fixed,
-            )
-            results.append(like(got, twin(case.query, *case.pool, **case.given, **options)[0]))
+            paging = {**there.given, "workspace": workspace, "fixed_splits": fixed}
+            results.append(like(decode_attention(there.query, keys, values, table, lens, **paging), wanted))
         return worst(results)
 
     return run
@@ -67,24 +62,16 @@ def extend(form: str) -> Callable[[Place], Measured]:
 
         lengths = place.pick((7, 40, 130, 513), (5, 20))
         counts = place.pick((7, 1, 130, 65), (5, 3))
-        case, options, _ = _case(place, form, lengths, counts)
+        case, _ = _case(place, form, lengths, counts)
         there = case.on(place.device)
-        wanted = twin(case.query, *case.pool, case.starts, **case.given, **options)[0]
-        return worst(
-            like(
-                extend_attention(
-                    there.query,
-                    *there.pool,
-                    there.starts,
-                    longest_query=case.longest,
-                    **there.given,
-                    **_on(options, place.device),
-                    fixed_tiles=fixed,
-                ),
-                wanted,
-            )
-            for fixed in (False, True)
-        )
+        keys, values, table, lens = there.pool
+        wanted = _twin(twin, case, case.starts)
+        results = []
+        for fixed in (False, True):
+            paging = {**there.given, "longest_query": case.longest, "fixed_tiles": fixed}
+            got = extend_attention(there.query, keys, values, table, lens, there.starts, **paging)
+            results.append(like(got, wanted))
+        return worst(results)
 
     return run
 
@@ -132,10 +119,14 @@ def merged(place: Place) -> Measured:
     return worst(like(mine, theirs) for mine, theirs in zip(got, twin(*parts), strict=True))
 
 
-def _case(
-    place: Place, form: str, lengths: tuple[int, ...], counts: tuple[int, ...]
-) -> tuple[Paged, dict[str, Any], tuple[int, int]]:
-    """A batch, what kernel and twin take beside it, and its heads."""
+def _twin(twin: Any, case: Paged, *starts: Tensor) -> Tensor:
+    """Its results, without the log-sum-exps beside them."""
+    found: Tensor = twin(case.query, *case.pool, *starts, **case.given)[0]
+    return found
+
+
+def _case(place: Place, form: str, lengths: tuple[int, ...], counts: tuple[int, ...]) -> tuple[Paged, tuple[int, int]]:
+    """A batch with what its form asks for, and its heads."""
     options = dict(FORMS[form])
     heads = place.pick((32, 8), (4, 2))
     if "heads" in options:
@@ -144,11 +135,8 @@ def _case(
     case = paged(place, lengths, counts, heads=heads, dim=dim, storage=options.pop("storage", None))
     if options.get("sinks"):
         options["sinks"] = draw(place, heads[0], seed=5).float()
-    return case, options, heads
-
-
-def _on(options: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    return {name: each.to(device) if isinstance(each, Tensor) else each for name, each in options.items()}
+    case.given.update(options)
+    return case, heads
 
 
 def _workspace(place: Place, batch: int, heads: tuple[int, int], dim: int) -> Any:

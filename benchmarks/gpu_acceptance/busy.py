@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-import torch
+from torch._C._autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.gpu_acceptance.place import Place
@@ -88,10 +88,13 @@ def profiled(place: Place, run: Callable[[], object]) -> Busy:
     with profile(activities=activities) as watched:
         run()
         place.synchronize()
-    wanted = torch.autograd.DeviceType.CUDA if on_gpu else torch.autograd.DeviceType.CPU
+    wanted = DeviceType.CUDA if on_gpu else DeviceType.CPU
     events: Any = watched.events()
-    return summed(
+    found = summed(
         Ran(event.name, event.time_range.start, event.time_range.end)
         for event in events
         if event.device_type == wanted and WAITING not in event.name
     )
+    if not found.kinds:
+        raise RuntimeError("the profiler saw no kernel; another profiler may hold the device's counters")
+    return found

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from benchmarks.gpu_acceptance.engines import Answer, Bench
 from sgl.config.devices import AttentionName
 from sgl.engine.build import build_engine
-from sgl.errors import SglError, StartupError, UsageError
+from sgl.errors import OutOfMemory, SglError, StartupError, UsageError
+from sgl.protocol.messages import Phase
 from sgl.selftest.case import Measured, Status
 
 TOKENS: Final = 24
@@ -24,6 +25,8 @@ BFLOAT16: Final = 0.15
 """The same of bfloat16 with random weights: hidden states are rounded to 8 bits in every layer."""
 TOO_MANY: Final = 10**9
 """Tokens of a KV pool that no device holds."""
+LEFT: Final = 128 * 2**20
+"""Bytes that are too few for the weights of `LAYERS` layers and their vocabulary."""
 LAYERS: Final = 4
 REPEATED: Final = 100
 
@@ -33,9 +36,8 @@ SMALL: Final[dict[str, Any]] = {"max_model_len": 1024, "max_total_tokens": 8192,
 def cpu(bench: Bench) -> Measured:
     """Tokens of a trained model in float32: on a CPU, and by the kernels."""
     wanted = _answers(bench, "trained", on_gpu=False, dtype="float32")
-    return compared(
-        _answers(bench, "trained", dtype="float32", attention_backend="triton"), wanted, FLOAT32, exact=True
-    )
+    got = _answers(bench, "trained", dtype="float32", attention_backend="triton")
+    return _by(bench, "triton") or compared(got, wanted, FLOAT32, exact=True)
 
 
 def graphs(bench: Bench) -> Measured:
@@ -131,6 +133,29 @@ def too_large(bench: Bench) -> Measured:
     except SglError as error:
         return Measured("error", f"{type(error).__name__}, not OutOfMemory: {error}")
     return Measured("error", f"a KV pool of {TOO_MANY} tokens was made")
+
+
+def runs_out(bench: Bench) -> Measured:
+    """Memory that another takes while the engine starts ends in an error that names flags, whatever the plan said."""
+    if bench.place.rehearsal:
+        return Measured("skip", "a CPU's memory is not to be run out of")
+    bench.close()
+    held: list[torch.Tensor] = []
+
+    def take(phase: Phase) -> None:
+        """Nearly all that is free, once the plan is made."""
+        if phase.name == "weights" and not held:
+            free = torch.cuda.mem_get_info()[0] - LEFT
+            held.append(torch.empty(free, dtype=torch.uint8, device=bench.place.device))
+
+    try:
+        build_engine(bench.config("qwen3-0.6b", layers=LAYERS), take)
+    except OutOfMemory as error:
+        return Measured("ok", f"{error}; hint: {error.hint or 'none'}")
+    finally:
+        held.clear()
+        bench.close()
+    return Measured("error", f"the engine started with {LEFT >> 20} MiB of memory")
 
 
 def compared(got: Sequence[Answer], wanted: Sequence[Answer], allowed: float, *, exact: bool) -> Measured:

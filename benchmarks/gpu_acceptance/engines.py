@@ -244,6 +244,11 @@ class Bench:
         if self.place.device.type == "cuda":
             torch.cuda.empty_cache()
 
+    def end(self) -> None:
+        """Gives everything back."""
+        self.close()
+        self._folders.cleanup()
+
     def _folder(self, model: str, layers: int | None) -> Path:
         folder = Path(self._folders.name) / f"{model}-{layers or 'all'}"
         if not folder.is_dir():

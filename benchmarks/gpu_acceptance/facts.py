@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import platform
+import json
 import subprocess
 from importlib import metadata
 from typing import Any, Final
 
 import torch
 
-from benchmarks.machine import cpu_name
+from benchmarks.machine import describe
 
 PACKAGES: Final = ("torch", "triton", "flashinfer-python", "numpy", "msgspec", "transformers")
+HOST: Final = ("cpu", "cores", "system", "python", "started", "commit")
 QUERIED: Final = ("driver_version", "clocks.sm", "clocks.max.sm", "clocks.mem", "power.limit", "temperature.gpu")
 TIMEOUT: Final = 20.0
 
 
 def facts() -> dict[str, Any]:
     """Plain data without paths; ``problem`` is why nothing can be measured, or empty."""
+    host = describe()
     found: dict[str, Any] = {
         "problem": "",
         "gpu": "",
-        "cpu": cpu_name(),
-        "python": platform.python_version(),
+        **{name: host[name] for name in HOST},
         "cuda": torch.version.cuda or "",
         "packages": _versions(),
     }
@@ -65,3 +66,7 @@ def _asked(uuid: str) -> dict[str, str]:
     except (OSError, subprocess.SubprocessError):
         return {}
     return dict(zip(QUERIED, (word.strip() for word in answer.strip().split(",")), strict=False))
+
+
+if __name__ == "__main__":
+    print(json.dumps({"facts": facts()}))

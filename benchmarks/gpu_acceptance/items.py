@@ -88,6 +88,7 @@ CHECKS: Final = (
     _engine("repeated", engine.repeated),
     _engine("no wait", engine.no_wait),
     _engine("too large", engine.too_large),
+    _engine("out of memory", engine.runs_out),
 )
 
 MEASURES: Final = (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Final
+from dataclasses import fields, replace
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -13,6 +13,8 @@ from benchmarks.gpu_acceptance.attention_checks import like
 from benchmarks.gpu_acceptance.paged import draw, generator
 from benchmarks.gpu_acceptance.place import Place
 from sgl.config.kv import KvStorage
+from sgl.kernels.fused import HeadNorms, HeadTurn, KvTarget
+from sgl.kvcache.codec import CODECS
 from sgl.selftest.case import Measured, compare_ids, worst
 
 EPS: Final = 1e-5
@@ -45,7 +47,6 @@ def heads(storage: KvStorage | None) -> Callable[[Place], Measured]:
     """Norms of heads, rotation, and writing keys and values to slots, some of which are padding."""
 
     def run(place: Place) -> Measured:
-        from sgl.kernels.fused import HeadNorms, HeadTurn, KvTarget
         from sgl.kernels.triton.heads import write_heads
         from sgl.kernels.twins.heads import write_heads as twin
 
@@ -58,16 +59,9 @@ def heads(storage: KvStorage | None) -> Callable[[Place], Measured]:
         kind = place.dtype if storage is None else torch.int8
         multipliers = [None if storage is None else torch.zeros(12, kept) for _ in range(2)]
         sides = [torch.zeros(12, kept, dim, dtype=kind) for _ in range(2)]
-        target = KvTarget(*sides, torch.tensor([5, -1, 11]), storage, *multipliers)
-
-        def there(tensor: Tensor | None) -> Tensor:
-            return None if tensor is None else tensor.clone().to(place.device)  # type: ignore[return-value]
-
-        names = ("keys", "values", "slots", "key_multipliers", "value_multipliers")
-        on_device = replace(target, **{name: there(getattr(target, name)) for name in names})
-        turned = replace(turn, **{name: there(getattr(turn, name)) for name in ("cos", "sin", "positions")})
-        normed = replace(norms, query=there(norms.query), key=there(norms.key))
-        got = write_heads(there(qkv), queries, normed, turned, on_device)
+        target = KvTarget(sides[0], sides[1], torch.tensor([5, -1, 11]), storage, multipliers[0], multipliers[1])
+        on_device, turned, normed = (_on(place.device, each) for each in (target, turn, norms))
+        got = write_heads(qkv.to(place.device), queries, normed, turned, on_device)
         results = [like(got, twin(qkv, queries, norms, turn, target).float())]
         for name in ("key", "value"):
             pair = [_read(each, name) for each in (on_device, target)]
@@ -77,15 +71,21 @@ def heads(storage: KvStorage | None) -> Callable[[Place], Measured]:
     return run
 
 
-def _read(target: object, side: str) -> Tensor:
-    """Keys or values as attention reads them, float32 on the CPU."""
-    from sgl.kvcache.codec import CODECS
+def _on(device: torch.device, parts: Any) -> Any:
+    """The same dataclass with copies of its tensors on a device."""
+    tensors = {field.name: getattr(parts, field.name) for field in fields(parts)}
+    return replace(
+        parts, **{name: each.clone().to(device) for name, each in tensors.items() if isinstance(each, Tensor)}
+    )
 
-    codes, multipliers = getattr(target, f"{side}s").cpu(), getattr(target, f"{side}_multipliers")
-    storage: KvStorage | None = getattr(target, "storage")  # noqa: B009  # of a frozen dataclass that mypy knows less of
-    if storage is None or multipliers is None:
+
+def _read(target: KvTarget, side: str) -> Tensor:
+    """Keys or values as attention reads them, float32 on the CPU."""
+    codes: Tensor = getattr(target, f"{side}s").cpu()
+    multipliers: Tensor | None = getattr(target, f"{side}_multipliers")
+    if target.storage is None or multipliers is None:
         return codes.float()
-    return CODECS[storage].decode(codes, multipliers.cpu())
+    return CODECS[target.storage].decode(codes, multipliers.cpu())
 
 
 def _about(got: Tensor, wanted: Tensor) -> Measured:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -13,8 +13,8 @@ from benchmarks.gpu_acceptance.place import Place
 from sgl.config.kv import KvStorage
 from sgl.kvcache.codec import CODECS
 
-PAGE_SIZE = 16
-UNDEFINED_PAGE = 10**6
+PAGE_SIZE: Final = 16
+UNDEFINED_PAGE: Final = 10**6
 """What the page table holds behind a sequence's pages."""
 
 
@@ -28,7 +28,7 @@ class Paged:
     """
 
     query: Tensor
-    pool: tuple[Tensor, ...]
+    pool: tuple[Tensor, Tensor, Tensor, Tensor]
     starts: Tensor
     longest: int
     given: dict[str, Any]
@@ -36,7 +36,8 @@ class Paged:
     def on(self, device: torch.device) -> Paged:
         """The same on a device."""
         given = {name: each.to(device) if isinstance(each, Tensor) else each for name, each in self.given.items()}
-        pool = tuple(each.to(device) for each in self.pool)
+        keys, values, table, lengths = (each.to(device) for each in self.pool)
+        pool = keys, values, table, lengths
         return Paged(self.query.to(device), pool, self.starts.to(device), self.longest, given)
 
 
@@ -89,4 +90,6 @@ def paged(
         sides[-1][filled], given[name][filled] = CODECS[storage].encode(drawn)
     starts = torch.tensor([0, *counts]).cumsum(0).to(torch.int32)
     query = draw(place, sum(counts), heads[0], dim, seed=2)
-    return Paged(query, (*sides, table, torch.tensor(lengths, dtype=torch.int32)), starts, max(counts), given)
+    return Paged(
+        query, (sides[0], sides[1], table, torch.tensor(lengths, dtype=torch.int32)), starts, max(counts), given
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 from torch import Tensor
 
@@ -10,7 +12,7 @@ from benchmarks.gpu_acceptance.paged import draw, generator
 from benchmarks.gpu_acceptance.place import Place
 from sgl.selftest.case import Measured, worst
 
-BLOCK = 128
+BLOCK: Final = 128
 """Edge of a square of FP8 codes with one scale."""
 
 
@@ -50,7 +52,7 @@ def int4(place: Place) -> Measured:
     results = []
     for zero in (torch.full_like(scale, 8.0), uneven):
         here = pack_int4(codes, scale, zero, place.dtype)
-        there = pack_int4(*(each.to(place.device) for each in (codes, scale, zero)), place.dtype)
+        there = pack_int4(codes.to(place.device), scale.to(place.device), zero.to(place.device), place.dtype)
         for rows in place.pick((1, 16, 17, 64, 200), (1, 17)):
             x = draw(place, rows, columns, seed=rows)
             results.append(like(w4a16(x.to(place.device), there), twin(x, here)))
@@ -98,7 +100,7 @@ def fp8(place: Place) -> Measured:
 
 def experts(place: Place) -> Measured:
     """A mixture of experts, few tokens and many, against the sums of a CPU."""
-    from sgl.kernels.triton.expert_matmul import ExpertWeight
+    from sgl.kernels.expert_weight import ExpertWeight
     from sgl.kernels.triton.experts import experts as run
     from sgl.kernels.twins.activation import gated
     from sgl.kernels.twins.combine import combine
@@ -111,8 +113,8 @@ def experts(place: Place) -> Measured:
         x = draw(place, tokens, hidden, seed=tokens)
         numbers = torch.rand(tokens, count, generator=generator(tokens)).argsort(1)[:, :chosen].int()
         weights = torch.rand(tokens, chosen, generator=generator(3))
-        there = [each.to(place.device) for each in (x, weights, numbers, up, down)]
-        got = run(*there[:3], ExpertWeight(there[3]), ExpertWeight(there[4]), activation="silu")
+        asked = x.to(place.device), weights.to(place.device), numbers.to(place.device)
+        got = run(*asked, ExpertWeight(up.to(place.device)), ExpertWeight(down.to(place.device)), activation="silu")
         between = gated(expert_matmul(x.repeat_interleave(chosen, 0), up, numbers.flatten()), "silu")
         rows = expert_matmul(between.to(place.dtype), down, numbers.flatten())
         results.append(like(got, combine(rows, weights, numbers)))
@@ -128,5 +130,5 @@ def _block_scale(outputs: int, columns: int) -> Tensor:
     return torch.rand(-(-outputs // BLOCK), -(-columns // BLOCK), generator=generator(7)) / 16 + 0.01
 
 
-def _cpu(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(each.cpu() for each in tensors)
+def _cpu(coded: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return coded[0].cpu(), coded[1].cpu()

@@ -7,20 +7,24 @@ the parent starts another process for what is left.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 import torch
 
+from benchmarks.gpu_acceptance.busy import profiled
 from benchmarks.gpu_acceptance.engines import Bench
-from benchmarks.gpu_acceptance.facts import facts
 from benchmarks.gpu_acceptance.items import ITEMS, Item
 from benchmarks.gpu_acceptance.place import Place
 from benchmarks.gpu_acceptance.rows import Checked, Row, Status, as_json
 
+HERE: Final = (f"{Path(__file__).resolve().parents[2]}{os.sep}", f"{sys.prefix}{os.sep}")
+"""The checkout, and where packages are installed."""
 LOST: Final = 70
 """Exit code of a process whose device can no longer be used."""
 
@@ -39,8 +43,12 @@ def run_items(items: Iterable[Item], place: Place, begin: Begin, emit: Emit) -> 
     Raises:
         ContextLost: The device answers no more; the item's own row was told.
     """
+    items = list(items)
     bench = Bench(place)
     try:
+        if any(item.measure is not None for item in items):
+            # CUPTI has to be there when a graph is captured, or its kernels may not be seen one by one.
+            profiled(place, lambda: torch.ones(8, device=place.device).sum())
         for item in items:
             begin(item.name)
             _run(item, bench, emit)
@@ -49,7 +57,7 @@ def run_items(items: Iterable[Item], place: Place, begin: Begin, emit: Emit) -> 
             except RuntimeError as error:
                 raise ContextLost from error
     finally:
-        bench.close()
+        bench.end()
 
 
 def _run(item: Item, bench: Bench, emit: Emit) -> None:
@@ -67,7 +75,15 @@ def _run(item: Item, bench: Bench, emit: Emit) -> None:
         first = (str(error).strip().splitlines() or ["no message"])[0]
         hint = getattr(error, "hint", None)
         detail = f"{type(error).__name__}: {first}" + (f" ({hint})" if hint else "")
-        emit(Checked(item.name, "failed", detail, _since(begun), traceback.format_exc()))
+        emit(Checked(item.name, "failed", detail, _since(begun), _trace()))
+
+
+def _trace() -> str:
+    """Where the exception was raised, without this machine's folders."""
+    text = traceback.format_exc()
+    for folder in HERE:
+        text = text.replace(folder, "")
+    return text
 
 
 def _since(begun: float) -> float:
@@ -79,10 +95,7 @@ def _say(fields: object) -> None:
 
 
 def main(argv: Sequence[str]) -> int:
-    """``facts``, or a place and the names of items as JSON."""
-    if argv[0] == "facts":
-        _say({"facts": facts()})
-        return 0
+    """Arguments are a place and the names of items, both as JSON."""
     place, names = Place(**json.loads(argv[0])), json.loads(argv[1])
     by_name = {item.name: item for item in ITEMS}
     try:

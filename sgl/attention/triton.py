@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sgl.batch.paged import PagedBatch
+from sgl.batch.paged import HostLayout, PagedBatch
 from sgl.kernels.fused import KvTarget
 from sgl.kernels.triton.decode_attention import decode_attention
 from sgl.kernels.triton.decode_splits import DecodeWorkspace
@@ -33,6 +33,8 @@ class TritonAttention:
         deterministic: The same bits whatever the batch and chunks.
         dependent: The GPU starts a kernel before the one in front has ended (compute capability 90).
     """
+
+    plans_on_host = False
 
     def __init__(
         self,
@@ -68,6 +70,9 @@ class TritonAttention:
     def plan(self, batch: PagedBatch) -> PlannedTritonAttention:
         """Nothing is computed: kernels find their work on the device."""
         return PlannedTritonAttention(self, batch)
+
+    def prepare(self, host: HostLayout) -> None:
+        """Nothing, for the same reason."""
 
 
 class PlannedTritonAttention:

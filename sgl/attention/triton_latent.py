@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sgl.attention.triton import starts_behind
-from sgl.batch.paged import PagedBatch
+from sgl.batch.paged import HostLayout, PagedBatch
 from sgl.config.latent import LatentConfig
 from sgl.kernels.latent import KvUp
 from sgl.kernels.triton.latent import LatentLayer
@@ -36,6 +36,8 @@ class TritonLatentAttention:
         deterministic: The same bits whatever the batch and chunks.
         dependent: The GPU starts a kernel before the one in front has ended.
     """
+
+    plans_on_host = False
 
     def __init__(
         self,
@@ -69,6 +71,9 @@ class TritonLatentAttention:
     def plan(self, batch: PagedBatch) -> PlannedTritonLatent:
         """Nothing is computed: kernels find their work on the device."""
         return PlannedTritonLatent(self, batch)
+
+    def prepare(self, host: HostLayout) -> None:
+        """Nothing, for the same reason."""
 
     def layer(self, number: int) -> LatentLayer:
         """One layer of the pool, as kernels take it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from sgl.device import probe_cpu
 from sgl.engine.assembled import Assembled
 from sgl.engine.attention import make_attention
 from sgl.engine.device import probe_accelerator
+from sgl.engine.memory import CudaMemory, guarded
 from sgl.engine.quantization import QuantizationErrors
 from sgl.engine.runner import CpuRunner, Runner
 from sgl.kvcache.cache import PrefixCache
@@ -78,7 +80,8 @@ def build_engine(config: EngineConfig, report: Report) -> Engine:
     error = shortage_error(plan)
     if error is not None:
         raise error
-    model, seconds["weights"] = _load(plan, resolved, folder, report)
+    with guarded("weights", plan.demand, CudaMemory()) if resolved.device == "cuda" else nullcontext():
+        model, seconds["weights"] = _load(plan, resolved, folder, report)
     begun = time.monotonic()
     assembled = (_assemble_on_gpu if _has_kernels(resolved) else _assemble)(model, plan, resolved, config, report)
     plan = assembled.plan

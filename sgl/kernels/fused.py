@@ -7,8 +7,10 @@ from typing import Protocol
 
 from torch import Tensor
 
+from sgl.config.experts import ExpertsConfig
 from sgl.config.kv import KvStorage
 from sgl.config.model import Activation, NormKind
+from sgl.kernels.expert_weight import AnyExperts
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,5 +91,34 @@ class FusedKernels(Protocol):
 
         Returns:
             Queries, [tokens, heads, head_dim].
+        """
+        ...
+
+    def route(self, logits: Tensor, config: ExpertsConfig, correction: Tensor | None) -> tuple[Tensor, Tensor]:
+        """See `sgl.layers.router.route`; experts come as int32."""
+        ...
+
+    def experts(
+        self,
+        hidden: Tensor,
+        weights: Tensor,
+        chosen: Tensor,
+        gate_up: AnyExperts,
+        down: AnyExperts,
+        activation: Activation,
+        *,
+        gated: bool,
+    ) -> Tensor:
+        """Weighted results of each token's experts, in kernels whose number does not depend on what was chosen.
+
+        Args:
+            hidden: [tokens, hidden_size].
+            weights: float32 [tokens, chosen].
+            chosen: int32 [tokens, chosen], as `route` gives them.
+            gate_up: hidden_size -> inner, or twice that where it is gated.
+            down: inner -> hidden_size.
+
+        Returns:
+            [tokens, hidden_size] in the type of ``hidden``, summed in float32.
         """
         ...

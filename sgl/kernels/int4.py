@@ -8,14 +8,15 @@ expands the weight, a block of outputs at a time so that it stays in the cache, 
 Microseconds per call, one thread of a Xeon with AMX, weight 6144 x 1024 in groups of 128, other weights in between:
 
     rows   bfloat16 packed   float32 packed   the kernel   expanded, bfloat16   expanded, float32
-       1        1080              1790             515               -                    -
-       4        1130              2210             820               -                    -
-      16        1210              3130            3220               -                    -
-      64        1440              6610           11850           10400                12300
-     512        6990             43300               -           16200                55200
+       1        1320              2640             560           10900                 9900
+       4        1270              2800             860           11000                10300
+      16        1550              3950            3260           11300                10900
+      64        1710              9140           13200           13500                17400
+     512        7790             54200               -           19000                62700
 
-So it beats bfloat16 up to 4 rows, and float32 up to 16. Beyond, what 4 bits gain here is memory: a prompt of 512 tokens
-pays 8 of 16 ms for expanding. Where a CPU has no AMX, bfloat16 takes 17700 at 16 rows, and the kernel wins longer.
+The best of three runs on a busy machine. So it beats bfloat16 up to 4 rows, and float32 up to 16. Beyond, what 4 bits
+gain here is memory: a prompt of 512 tokens pays 9 of 19 ms for expanding. Where a CPU has no AMX, bfloat16 takes 17700
+at 16 rows, and the kernel wins longer.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ through 75 MB; the two last columns are the same CPU held to AVX512-VNNI (``ONED
      512        6860            10120            4480               5940                        -                 -
 
 The figures are the best of several runs on a shared machine. Rounding activations and scaling results are passes of
-torch over memory, which for many rows take a third of the product's time. `torch._int_mm` lays the weight out afresh in every
-call, so the packed way wins at every count of rows.
+torch over memory, which for many rows take a third of the product's time. `torch._int_mm` lays the weight out afresh in
+every call, so the packed way wins at every count of rows.
 
 Two facts of oneDNN 3.12 shape it: signed activations take a way that is 1000 times slower on CPUs without AMX, so
 activations are unsigned, 128 being zero; and where a CPU lacks VNNI, pairs of products saturate at 16 bits and results

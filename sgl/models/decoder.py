@@ -74,7 +74,7 @@ class Decoder(Group):
         self.config = config
         self._dtype = place.dtype
         # In the model's own type, as Gemma's authors compute it.
-        self._embedding_scale = torch.tensor(config.embedding_scale, dtype=place.dtype, device=place.device)
+        self._embedding_scale = torch.tensor(config.embedding_scale, dtype=place.dtype).item()
         weights = outer_weights(config)
 
         def rope(sliding: bool) -> Rope | None:

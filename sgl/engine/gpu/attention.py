@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import torch
 
+from sgl.attention.flashinfer import FlashInferAttention
+from sgl.attention.flashinfer_latent import FlashInferLatentAttention
+from sgl.attention.flashinfer_pages import StepPages
+from sgl.attention.paged_torch import TorchAttention, TorchLatentAttention
 from sgl.attention.triton import TritonAttention
 from sgl.attention.triton_latent import TritonLatentAttention
 from sgl.config.engine import ResolvedConfig
 from sgl.config.kv import KvStorage
+from sgl.config.latent import LatentConfig
 from sgl.config.model import ModelConfig
 from sgl.engine.gpu.runner import PagedBackend
+from sgl.engine.memory import is_out_of_memory
+from sgl.errors import StartupError
 from sgl.kvcache.latent import LatentPool
 from sgl.kvcache.latent_scaled import ScaledLatentPool
 from sgl.kvcache.pool import KVPool
@@ -40,7 +49,18 @@ class GpuAttention:
 
     def make(self, pages: int) -> PagedBackend:
         """A pool of ``pages``, and the attention over it."""
-        return self._by_heads(pages) if self.model.latent is None else self._latent(pages)
+        latent, backend = self.model.latent, self.resolved.attention_backend
+        if latent is None:
+            pool = self._pool(pages)
+            if backend == "torch":
+                return self._torch(pool)
+            return self._flashinfer(pool, pages) if backend == "flashinfer" else self._triton(pool)
+        vectors = self._latent_pool(latent, pages)
+        if backend == "torch":
+            return self._torch_latent(latent, vectors)
+        if backend == "flashinfer":
+            return self._flashinfer_latent(latent, vectors, pages)
+        return self._triton_latent(latent, vectors)
 
     @property
     def _dependent(self) -> bool:
@@ -54,10 +74,10 @@ class GpuAttention:
     def _largest_batch(self) -> int:
         return max(self.resolved.max_running_requests, self.resolved.cuda_graph_max_bs)
 
-    def _by_heads(self, pages: int) -> PagedBackend:
-        model, resolved = self.model, self.resolved
-        kv_heads, head_dim, page_size = model.num_kv_heads, model.head_dim, resolved.page_size
-        pool = (
+    def _pool(self, pages: int) -> KVPool | ScaledPool:
+        model = self.model
+        kv_heads, head_dim, page_size = model.num_kv_heads, model.head_dim, self.resolved.page_size
+        return (
             KVPool(
                 num_layers=model.num_layers,
                 num_pages=pages,
@@ -78,10 +98,95 @@ class GpuAttention:
                 device=self.device,
             )
         )
+
+    def _latent_pool(self, latent: LatentConfig, pages: int) -> LatentPool | ScaledLatentPool:
+        layers, page_size = self.model.num_layers, self.resolved.page_size
+        return (
+            LatentPool(
+                num_layers=layers,
+                num_pages=pages,
+                page_size=page_size,
+                width=latent.cached_width,
+                dtype=self.dtype,
+                device=self.device,
+            )
+            if self.storage is None
+            else ScaledLatentPool(
+                num_layers=layers,
+                num_pages=pages,
+                page_size=page_size,
+                parts=(latent.kv_rank, latent.rope_dim),
+                storage=self.storage,
+                device=self.device,
+            )
+        )
+
+    def _torch(self, pool: KVPool | ScaledPool) -> PagedBackend:
+        model = self.model
+        return TorchAttention(
+            pool,
+            page_size=self.resolved.page_size,
+            windows=model.windows,
+            softcap=model.attention_softcap,
+            scale=model.attention_scale,
+        )
+
+    def _torch_latent(self, latent: LatentConfig, pool: LatentPool | ScaledLatentPool) -> PagedBackend:
+        scale, page_size = self.model.attention_scale, self.resolved.page_size
+        return TorchLatentAttention(pool, latent=latent, page_size=page_size, scale=scale)
+
+    def _flashinfer(self, pool: KVPool | ScaledPool, pages: int) -> PagedBackend:
+        assert isinstance(pool, KVPool), "8-bit caches were refused"
+        model = self.model
+        with _told_plainly():
+            attention = FlashInferAttention(
+                pool,
+                heads=model.num_heads,
+                windows=model.windows,
+                softcap=model.attention_softcap,
+                scale=model.attention_scale,
+                pages=self._step_pages(pages),
+                multiprocessors=self._multiprocessors,
+                largest_captured=self.resolved.cuda_graph_max_bs,
+                device=self.device,
+            )
+            attention.warm_up()
+        return attention
+
+    def _flashinfer_latent(self, latent: LatentConfig, pool: LatentPool | ScaledLatentPool, pages: int) -> PagedBackend:
+        assert isinstance(pool, LatentPool), "8-bit caches were refused"
+        with _told_plainly():
+            attention = FlashInferLatentAttention(
+                pool,
+                latent=latent,
+                heads=self.model.num_heads,
+                scale=self.model.attention_scale,
+                pages=self._step_pages(pages),
+                dependent=self._dependent,
+                device=self.device,
+            )
+            attention.warm_up()
+        return attention
+
+    def _step_pages(self, pages: int) -> StepPages:
+        """With room for the longest sequences a pool can hold, and for the prompt that memory is measured with."""
+        sequences, size = self._largest_batch, self.resolved.page_size
+        longest = min(pages, -(-self.model.max_position // size))
+        padding = sequences + -(-self.resolved.chunked_prefill_size // size)
+        # Two sequences are what `warm_up` needs.
+        return StepPages(
+            sequences=max(2, sequences),
+            indices=sequences * longest + padding + 2,
+            page_size=size,
+            device=self.device,
+        )
+
+    def _triton(self, pool: KVPool | ScaledPool) -> PagedBackend:
+        model, resolved = self.model, self.resolved
         return TritonAttention(
             pool,
             heads=model.num_heads,
-            page_size=page_size,
+            page_size=resolved.page_size,
             windows=model.windows,
             softcap=model.attention_softcap,
             scale=model.attention_scale,
@@ -92,28 +197,8 @@ class GpuAttention:
             device=self.device,
         )
 
-    def _latent(self, pages: int) -> PagedBackend:
-        model, resolved, latent = self.model, self.resolved, self.model.latent
-        assert latent is not None, "asked for a model that has it"
-        pool = (
-            LatentPool(
-                num_layers=model.num_layers,
-                num_pages=pages,
-                page_size=resolved.page_size,
-                width=latent.cached_width,
-                dtype=self.dtype,
-                device=self.device,
-            )
-            if self.storage is None
-            else ScaledLatentPool(
-                num_layers=model.num_layers,
-                num_pages=pages,
-                page_size=resolved.page_size,
-                parts=(latent.kv_rank, latent.rope_dim),
-                storage=self.storage,
-                device=self.device,
-            )
-        )
+    def _triton_latent(self, latent: LatentConfig, pool: LatentPool | ScaledLatentPool) -> PagedBackend:
+        model, resolved = self.model, self.resolved
         return TritonLatentAttention(
             pool,
             latent=latent,
@@ -126,3 +211,22 @@ class GpuAttention:
             dependent=self._dependent,
             device=self.device,
         )
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """FlashInfer compiles kernels when they are first used, and a compiler that is missing says so in many lines.
+
+    Raises:
+        StartupError: It cannot be imported, or its kernels cannot be made or run.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, RuntimeError) and is_out_of_memory(error):
+            raise
+        said = next(iter(str(error).splitlines()), "")
+        raise StartupError(
+            f"FlashInfer's kernels do not run here: {type(error).__name__}: {said}",
+            hint="use --attention-backend triton",
+        ) from error

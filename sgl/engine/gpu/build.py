@@ -44,7 +44,9 @@ def on_gpu(place: Placement, resolved: ResolvedConfig) -> Placement:
         place,
         device=torch.device(resolved.device),
         products=PRODUCTS,
-        fused=TritonKernels(dependent=resolved.capability >= FIRST_DEPENDENT),
+        fused=TritonKernels(
+            dependent=resolved.capability >= FIRST_DEPENDENT, deterministic=resolved.deterministic
+        ),
     )
 
 
@@ -60,7 +62,7 @@ def assemble(
     """
     device, vocabulary = attention.device, demand.model.vocab_size
     sampler = DeviceSampler(vocabulary, device)
-    plan = _measured(model, demand, resolved, attention, sampler)
+    plan = _measured(model, demand, resolved, attention, sampler, report)
     error = shortage_error(plan)
     if error is not None:
         raise error
@@ -76,13 +78,19 @@ def assemble(
     if largest:
         with _timed(report, "cuda_graphs", f"batches of up to {largest}"), _guarded("graphs", demand, device):
             recorder = CudaRecorder(device) if device.type == "cuda" else NoRecorder()
-            graphs = DecodeGraphs(ladder(largest), forward.decode, Decoded.room(largest, vocabulary, device), recorder)
+            room = Decoded.room(largest, vocabulary, device)
+            graphs = DecodeGraphs(ladder(largest), forward.decode, room, recorder, forward.prepare_capture)
     runner = GpuRunner(forward, inputs, sampler, graphs, overlaps=resolved.overlap, device=device)
     return Assembled(runner, cache, plan, backend.pool.bytes_total)
 
 
 def _measured(
-    model: DecoderModel, demand: Demand, resolved: ResolvedConfig, attention: GpuAttention, sampler: DeviceSampler
+    model: DecoderModel,
+    demand: Demand,
+    resolved: ResolvedConfig,
+    attention: GpuAttention,
+    sampler: DeviceSampler,
+    report: Report,
 ) -> MemoryPlan:
     """The plan with the pages that a measured step leaves room for; where kernels are interpreted, as planned."""
     device = attention.device
@@ -90,7 +98,10 @@ def _measured(
         return plan_memory(demand)
     memory = CudaMemory()
     with guarded("step", demand, memory):
-        backend = attention.make(1)
+        # FlashInfer may compile for minutes here, once for a machine.
+        compiles = resolved.attention_backend == "flashinfer"
+        with _timed(report, "attention", "FlashInfer's kernels") if compiles else nullcontext():
+            backend = attention.make(1)
         measured = measure(memory, lambda: _largest_step(model, demand, resolved, backend, sampler, device))
     return measured_plan(demand, measured)
 
@@ -105,14 +116,7 @@ def _largest_step(
 ) -> None:
     """A prompt of as many tokens as a step computes, none of which is kept, and logits of as many as are drawn."""
     tokens = resolved.chunked_prefill_size
-    batch = PagedBatch(
-        slots=torch.full((tokens,), -1, device=device),
-        page_table=torch.zeros(1, 1, dtype=torch.int32, device=device),
-        seq_lens=torch.zeros(1, dtype=torch.int32, device=device),
-        cu_q=torch.tensor([0, tokens], dtype=torch.int32, device=device),
-        decodes=0,
-        longest_query=tokens,
-    )
+    batch = PagedBatch.padding((tokens,), device)
     zeros = torch.zeros(tokens, dtype=torch.int64, device=device)
     hidden = model.forward(ForwardContext(zeros, zeros, backend.plan(batch)))
     logits = model.logits(hidden[: min(tokens, resolved.max_running_requests)])

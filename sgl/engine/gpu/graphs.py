@@ -99,6 +99,8 @@ class Decoded:
 
 Decode = Callable[[Decoded], None]
 """Launches a decode step of as many sequences as there is room for."""
+Prepare = Callable[[int], None]
+"""Is told the sequences of a step."""
 
 
 class DecodeGraphs:
@@ -107,14 +109,18 @@ class DecodeGraphs:
     Args:
         sizes: As `ladder` gives them.
         room: For the largest size; all steps write there.
+        prepare: Does what comes before a step of a size and is not captured.
     """
 
-    def __init__(self, sizes: Sequence[int], decode: Decode, room: Decoded, recorder: Recorder) -> None:
+    def __init__(
+        self, sizes: Sequence[int], decode: Decode, room: Decoded, recorder: Recorder, prepare: Prepare = lambda _: None
+    ) -> None:
         self._sizes = tuple(sizes)
         self._room = room
         self._replay: dict[int, Run] = {}
         # The largest first, so that the pool's memory fits all others.
         for size in reversed(self._sizes):
+            prepare(size)
             self._replay[size] = recorder.record(partial(decode, room.first(size)))
 
     @property

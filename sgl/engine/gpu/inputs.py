@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sgl.batch.batch import Batch, Entry
-from sgl.batch.paged import PagedBatch
+from sgl.batch.paged import HostLayout, PagedBatch
 from sgl.engine.gpu.transfer import Staging, Words
 from sgl.kernels.triton.lay_out import FIELDS, UPDATE, apply_pages, gather_pages, keep_tokens, lay_out
 from sgl.kvcache.rows import PageRows
@@ -137,8 +137,8 @@ class DeviceInputs:
         """int64 [tokens]."""
         return self._positions[: layout.tokens]
 
-    def paged(self, layout: Layout) -> PagedBatch:
-        """For attention."""
+    def paged(self, layout: Layout, host: HostLayout | None = None) -> PagedBatch:
+        """For attention; ``host`` as `host_layout` has it, if it is wanted."""
         return PagedBatch(
             slots=self._slots[: layout.tokens],
             page_table=self._gathered[: layout.sequences],
@@ -146,6 +146,7 @@ class DeviceInputs:
             cu_q=self._cu_q[: layout.sequences + 1],
             decodes=layout.decodes,
             longest_query=layout.longest,
+            host=host,
         )
 
     def draw_rows(self, layout: Layout) -> Tensor | None:
@@ -178,6 +179,14 @@ class DeviceInputs:
                 columns = np.arange(first, first + pages.size, dtype=np.int32)
                 changes.append(np.stack([np.full_like(columns, row), columns, pages], axis=1))
         return np.concatenate(changes) if changes else np.empty((0, UPDATE), dtype=np.int32)
+
+
+def host_layout(batch: Batch, layout: Layout) -> HostLayout:
+    """The lengths of a step, which ``layout`` may pad. Those of entries whose token is still being drawn are known."""
+    host, count = HostLayout.padding(layout.sequences), len(batch.entries)
+    host.seq_lens[:count] = [entry.stop for entry in batch.entries]
+    host.counts[:count] = [entry.count for entry in batch.entries]
+    return host
 
 
 def _entries(batch: Batch, sequences: int) -> Words:

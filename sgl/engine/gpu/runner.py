@@ -16,9 +16,9 @@ from torch import Tensor
 
 from sgl.batch.batch import Batch, Drawn, Entry, EntryResult, StepResult
 from sgl.batch.context import ForwardContext, LatentAttention, PagedAttention
-from sgl.batch.paged import PagedBatch
+from sgl.batch.paged import HostLayout, PagedBatch
 from sgl.engine.gpu.graphs import Decoded, DecodeGraphs
-from sgl.engine.gpu.inputs import DeviceInputs, Layout
+from sgl.engine.gpu.inputs import DeviceInputs, Layout, host_layout
 from sgl.engine.gpu.transfer import Mark, mark
 from sgl.engine.prepare import prompt_targets
 from sgl.engine.runner import LOGIT_ROWS, sample_rows
@@ -37,8 +37,17 @@ class PagedBackend(Protocol):
         """What is kept of all pages."""
         ...
 
+    @property
+    def plans_on_host(self) -> bool:
+        """Whether it must be told the lengths of a step on the host: in `PagedBatch.host`, and by `prepare`."""
+        ...
+
     def plan(self, batch: PagedBatch) -> PagedAttention | LatentAttention:
-        """Plans one batch; waits for nothing."""
+        """Plans one batch; waits for no step in flight."""
+        ...
+
+    def prepare(self, host: HostLayout) -> None:
+        """Plans what a captured step needs planned on the host: before it is captured, and before each launch."""
         ...
 
 
@@ -91,11 +100,24 @@ class Forward:
         self._attention = attention
         self._inputs = inputs
 
-    def hidden(self, layout: Layout) -> Tensor:
+    def prepare(self, batch: Batch, layout: Layout) -> None:
+        """What comes before the launch of a captured step."""
+        if self._attention.plans_on_host:
+            self._attention.prepare(host_layout(batch, layout))
+
+    def prepare_capture(self, sequences: int) -> None:
+        """What comes before a decode step of so many sequences is captured."""
+        self._attention.prepare(HostLayout.padding(sequences))
+
+    def eager(self, batch: Batch, layout: Layout) -> Tensor:
+        """`hidden` of a step that is not captured."""
+        return self.hidden(layout, host_layout(batch, layout) if self._attention.plans_on_host else None)
+
+    def hidden(self, layout: Layout, host: HostLayout | None = None) -> Tensor:
         """[tokens, hidden_size] of the step whose block was sent."""
         inputs = self._inputs
         inputs.lay_out(layout)
-        planned = self._attention.plan(inputs.paged(layout))
+        planned = self._attention.plan(inputs.paged(layout, host))
         return self.model.forward(ForwardContext(inputs.token_ids(layout), inputs.positions(layout), planned))
 
     def decode(self, room: Decoded) -> None:
@@ -154,12 +176,14 @@ class GpuRunner:
     def _launch(self, batch: Batch) -> InFlight:
         layout = Layout.of(batch)
         if self._graphs is not None and _is_captured(batch, layout, self._graphs.largest):
-            self._inputs.load(batch, Layout.decode(self._graphs.size_for(layout.sequences)))
+            padded = Layout.decode(self._graphs.size_for(layout.sequences))
+            self._inputs.load(batch, padded)
+            self._forward.prepare(batch, padded)
             decoded = self._graphs.replay(layout.sequences)
             drawn = self._draw(batch, layout, decoded.logits, (decoded.tokens, decoded.finite))
             return InFlight(batch, drawn, [[] for _ in batch.entries], mark(self._device))
         self._inputs.load(batch, layout)
-        hidden = self._forward.hidden(layout)
+        hidden = self._forward.eager(batch, layout)
         scored = self._score(batch.entries, hidden)
         drawn_after = self._inputs.draw_rows(layout)
         chosen = hidden if drawn_after is None else hidden.index_select(0, drawn_after)

@@ -10,8 +10,6 @@ A decode step reads 4.25 or 4.5 bits a weight in groups of 128: for one token of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -19,7 +17,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from sgl.kernels.grouped import CHUNK, PLANE, PackedInt4
+from sgl.kernels.expert_weight import PackedExperts
+from sgl.kernels.grouped import CHUNK, PLANE
 from sgl.kernels.triton.align import Aligned
 from sgl.kernels.triton.expert_matmul import FEW, MANY, TOGETHER, Tile
 from sgl.kernels.triton.int4 import planes_of
@@ -27,53 +26,6 @@ from sgl.kernels.triton.mode import INTERPRETED
 from sgl.kernels.triton.pdl import await_inputs, release_dependents, starts_early
 from sgl.kernels.triton.variant import Variant
 from sgl.kernels.triton.widen import from_int4, int4_offset
-
-
-@dataclass(frozen=True, slots=True)
-class PackedExperts:
-    """One projection of all experts, each packed like `sgl.kernels.grouped.PackedInt4`.
-
-    Attributes:
-        words: int16 [experts, outputs, width].
-        scale: float32 [experts, groups, outputs].
-        zero: Like scale, less `INT4_MIDDLE`; None where all are that.
-        columns: Inputs.
-        bias: [experts, outputs] or None.
-    """
-
-    words: Tensor
-    scale: Tensor
-    zero: Tensor | None
-    columns: int
-    bias: Tensor | None = None
-
-    @classmethod
-    def stack(cls, packed: Sequence[PackedInt4], bias: Tensor | None = None) -> PackedExperts:
-        """All experts' weights in one tensor each.
-
-        Raises:
-            ValueError: Columns come in an order of their own (GPTQ's act-order), which each expert has differently.
-        """
-        if any(each.order is not None for each in packed):
-            raise ValueError("experts whose columns are reordered (act-order) cannot be multiplied together")
-        zeros = [torch.zeros_like(each.scale) if each.zero is None else each.zero for each in packed]
-        return cls(
-            torch.stack([each.words for each in packed]),
-            torch.stack([each.scale for each in packed]),
-            None if all(each.zero is None for each in packed) else torch.stack(zeros),
-            packed[0].columns,
-            bias,
-        )
-
-    @property
-    def experts(self) -> int:
-        """Their count."""
-        return self.words.shape[0]
-
-    @property
-    def outputs(self) -> int:
-        """Of each row."""
-        return self.words.shape[1]
 
 
 def expert_int4(

@@ -20,6 +20,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from sgl.kernels.expert_weight import ExpertWeight
 from sgl.kernels.triton.align import Aligned
 from sgl.kernels.triton.codec import FP8, INT8, PLAIN
 from sgl.kernels.triton.mode import INTERPRETED
@@ -37,32 +38,6 @@ BY_BLOCK: Final = 2
 TOGETHER: Final = 8
 """Blocks of rows whose programs run side by side, so that an expert's weight is found in the second-level cache."""
 TYPES: Final = {torch.float32: tl.float32, torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
-
-
-@dataclass(frozen=True, slots=True)
-class ExpertWeight:
-    """One projection of all experts.
-
-    Attributes:
-        weight: [experts, outputs, inputs], inputs contiguous: in the type of the rows, torch.float8_e4m3fn, or int8.
-        scale: None for weights in the type of the rows; float32 [experts, outputs], or for FP8 also
-            [experts, outputs / 128, inputs / 128], rounded up.
-        bias: [experts, outputs] or None.
-    """
-
-    weight: Tensor
-    scale: Tensor | None = None
-    bias: Tensor | None = None
-
-    @property
-    def experts(self) -> int:
-        """Their count."""
-        return self.weight.shape[0]
-
-    @property
-    def outputs(self) -> int:
-        """Of each row."""
-        return self.weight.shape[1]
 
 
 @dataclass(frozen=True, slots=True)

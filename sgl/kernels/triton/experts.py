@@ -9,14 +9,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from sgl.config.model import Activation
+from sgl.kernels.expert_weight import AnyExperts, PackedExperts
 from sgl.kernels.triton.activation import activated, gated
 from sgl.kernels.triton.align import Aligned, align
 from sgl.kernels.triton.combine import combine
-from sgl.kernels.triton.expert_int4 import PackedExperts, expert_int4
-from sgl.kernels.triton.expert_matmul import ExpertWeight, Tile, expert_matmul, tile_of
-
-AnyExperts = ExpertWeight | PackedExperts
-"""One projection of all experts, in any type."""
+from sgl.kernels.triton.expert_int4 import expert_int4
+from sgl.kernels.triton.expert_matmul import Tile, expert_matmul, tile_of
 
 
 def experts(

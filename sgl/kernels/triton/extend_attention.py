@@ -85,11 +85,15 @@ def extend_tiles(
     large = capability >= FIRST_LARGE
     # Codes become 16 bits before they are multiplied.
     keys = min(64, max(16, (LARGE_TILE_BYTES if large else TILE_BYTES) // (width * 2)))
-    # Elsewhere codes take the registers that more rows would.
-    most = 128 if width <= 128 and (large or element_size == 2) else 64
+    most = 128 if width <= 128 else 64
+    if not large and (width > 128 or element_size == 1):
+        # Registers run out, which codes take as well when they are expanded.
+        most //= 2
     rows = FIXED_ROWS if fixed else min(most, max(16, triton.next_power_of_2(longest_rows)))
-    many = rows > 64 or rows * width > (8192 if large else 4096)
-    return ExtendTiles(rows, keys, 8 if many else 4, 3)
+    # Codes become 16 bits before they are multiplied.
+    keys = min(64, max(16, (LARGE_TILE_BYTES if large else TILE_BYTES) // (width * 2)))
+    widest = 8192 if large or element_size == 2 else 4096
+    return ExtendTiles(rows, keys, 8 if rows > 64 or rows * width > widest else 4, 3)
 
 
 def extend_attention(

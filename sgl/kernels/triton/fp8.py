@@ -71,7 +71,7 @@ def block_fp8_matmul(
         dtype: Of the result.
         fixed: See `fp8_matmul`.
     """
-    tile = wide_tile(1 if fixed else len(x_codes), SCALE_COLUMNS)
+    tile = wide_tile(1 if fixed else len(x_codes), SCALE_COLUMNS, blocks=True)
     bits, weight = x_codes.view(torch.int8), codes.view(torch.int8)
     return launch_tiles(bits, weight, FP8, tile, dtype, x_scale=x_scale, scale=scale, bias=bias)
 
@@ -94,7 +94,7 @@ def _library_takes(codes: Tensor, dtype: torch.dtype) -> bool:
 VARIANTS: Final = (
     tile_variant("fp8 rows", FP8, wide_tile(1, SCALE_COLUMNS)),
     tile_variant("fp8 rows", FP8, wide_tile(8192, SCALE_COLUMNS)),
-    tile_variant("fp8 blocks", FP8, wide_tile(1, SCALE_COLUMNS), blocks=True),
-    tile_variant("fp8 blocks", FP8, wide_tile(8192, SCALE_COLUMNS), blocks=True),
-    tile_variant("fp8 blocks tail", FP8, wide_tile(8192, SCALE_COLUMNS), blocks=True, whole=False),
+    tile_variant("fp8 blocks", FP8, wide_tile(1, SCALE_COLUMNS, blocks=True), blocks=True),
+    tile_variant("fp8 blocks", FP8, wide_tile(8192, SCALE_COLUMNS, blocks=True), blocks=True),
+    tile_variant("fp8 blocks tail", FP8, wide_tile(8192, SCALE_COLUMNS, blocks=True), blocks=True, whole=False),
 )

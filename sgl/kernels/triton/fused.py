@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from sgl.config.experts import ExpertsConfig
 from sgl.config.model import Activation, NormKind
+from sgl.kernels.expert_weight import AnyExperts
 from sgl.kernels.fused import HeadNorms, HeadTurn, KvTarget
 from sgl.kernels.triton import activation as activations
+from sgl.kernels.triton.experts import experts
 from sgl.kernels.triton.heads import write_heads
 from sgl.kernels.triton.norm import add_rms_norm, rms_norm
+from sgl.kernels.triton.router import route
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +23,11 @@ class TritonKernels:
 
     Attributes:
         dependent: Kernels start before the one in front has ended, where the GPU can (`sgl.kernels.triton.pdl`).
+        deterministic: A token's bits do not depend on the rest of the batch.
     """
 
     dependent: bool = False
+    deterministic: bool = False
 
     def rms_norm(self, x: Tensor, weight: Tensor, eps: float, kind: NormKind) -> Tensor:
         """See `FusedKernels.rms_norm`."""
@@ -41,3 +47,31 @@ class TritonKernels:
     ) -> Tensor:
         """See `FusedKernels.write_heads`."""
         return write_heads(qkv, heads, norms, turn, target, dependent=self.dependent)
+
+    def route(self, logits: Tensor, config: ExpertsConfig, correction: Tensor | None) -> tuple[Tensor, Tensor]:
+        """See `FusedKernels.route`."""
+        return route(logits, config, correction, dependent=self.dependent)
+
+    def experts(
+        self,
+        hidden: Tensor,
+        weights: Tensor,
+        chosen: Tensor,
+        gate_up: AnyExperts,
+        down: AnyExperts,
+        activation: Activation,
+        *,
+        gated: bool,
+    ) -> Tensor:
+        """See `FusedKernels.experts`."""
+        return experts(
+            hidden,
+            weights,
+            chosen,
+            gate_up,
+            down,
+            activation=activation,
+            is_gated=gated,
+            deterministic=self.deterministic,
+            dependent=self.dependent,
+        )

@@ -53,7 +53,9 @@ class Tile:
     stages: int
 
 
-def tile_of(rows: int, outputs: int, element: int, *, fixed: bool = False, interpreted: bool = INTERPRETED) -> Tile:
+def tile_of(
+    rows: int, outputs: int, element: int, planes: int, *, fixed: bool = False, interpreted: bool = INTERPRETED
+) -> Tile:
     """The tile for a product, by its shape alone; with ``fixed`` it is one for all counts of rows.
 
     The fewer bits a weight has, the more x weighs beside it: more rows ask for more outputs, which read x once.
@@ -62,6 +64,7 @@ def tile_of(rows: int, outputs: int, element: int, *, fixed: bool = False, inter
         rows: Of x.
         outputs: Of the weight.
         element: Bytes of an activation.
+        planes: Of a chunk that share a scale; with more scales than one, more outputs need more registers than are.
     """
     if interpreted:
         return Tile(8, 32, 2, 2)
@@ -69,7 +72,13 @@ def tile_of(rows: int, outputs: int, element: int, *, fixed: bool = False, inter
         return Tile(8, 16, 4, 3)
     if rows > 8 or fixed:
         return Tile(16, 32, 4, 4) if outputs < 8192 else Tile(16, 64, 4, 3)
-    return Tile(8, 16, 4, 6) if outputs < 4096 else Tile(8, 32, 4, 6) if outputs < 16384 else Tile(8, 64, 4, 4)
+    return (
+        Tile(8, 16, 4, 6)
+        if outputs < 4096 or planes == 1
+        else Tile(8, 32, 4, 6)
+        if outputs < 16384
+        else Tile(8, 64, 4, 4)
+    )
 
 
 @triton.jit(do_not_specialize=["rows"])
@@ -220,7 +229,8 @@ def w4a16(
     out = torch.empty(rows, outputs, dtype=x.dtype, device=x.device)
     if not rows:
         return out
-    tile = tile_of(rows, outputs, x.itemsize, fixed=fixed)
+    planes = planes_of(packed.group, len(packed.scale))
+    tile = tile_of(rows, outputs, x.itemsize, planes, fixed=fixed)
     early = starts_early(x.device, dependent)
     int4_product[(triton.cdiv(rows, tile.rows), triton.cdiv(outputs, tile.outputs))](
         x,
@@ -236,7 +246,7 @@ def w4a16(
         packed.group,
         x.stride(0),
         out.stride(0),
-        PLANES=planes_of(packed.group, len(packed.scale)),
+        PLANES=planes,
         WHOLE=columns % (tile.slices * CHUNK) == 0,
         PLANE=PLANE,
         BLOCK_N=tile.outputs,
@@ -295,7 +305,8 @@ def _product(
     whole: bool = True,
     fixed: bool = False,
 ) -> Variant:
-    tile = tile_of(rows, outputs, 4 if element == "fp32" else 2, fixed=fixed)
+    planes = planes_of(group, 2)
+    tile = tile_of(rows, outputs, 4 if element == "fp32" else 2, planes, fixed=fixed)
     missing = ("bias",) if zeros else ("bias", "zero")
     return Variant(
         name=f"int4 {case} {element} m{rows} n{outputs} g{group}",
@@ -306,7 +317,7 @@ def _product(
         },
         constants={
             **dict.fromkeys(missing),
-            "PLANES": planes_of(group, 2),
+            "PLANES": planes,
             "WHOLE": whole,
             "PLANE": PLANE,
             "BLOCK_N": tile.outputs,

@@ -62,13 +62,16 @@ def tile_of(bits: int, *, interpreted: bool = INTERPRETED) -> Tile:
     return Tile(64, 64, {8: 128, 16: 64, 32: 32}[bits], 4, 5)
 
 
-def wide_tile(rows: int, columns: int, *, interpreted: bool = INTERPRETED) -> Tile:
-    """The tile for products of 8-bit codes, which may depend on the number of rows."""
+def wide_tile(rows: int, columns: int, *, blocks: bool = False, interpreted: bool = INTERPRETED) -> Tile:
+    """The tile for products of 8-bit codes, which may depend on the number of rows.
+
+    Scales of ``blocks`` keep each step's product in registers beside the sum: half the outputs have room.
+    """
     if interpreted:
         return Tile(32, 64, columns, 4, 2)
     if rows <= 64:
         return Tile(64, 64, columns, 4, 5)
-    return Tile(128, 128, columns, 8, 3)
+    return Tile(128, 64 if blocks else 128, columns, 8, 3)
 
 
 @triton.jit(do_not_specialize=["rows"])

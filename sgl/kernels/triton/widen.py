@@ -134,7 +134,7 @@ def int4_offset(TYPE: tl.dtype, ASM: bool) -> float:
 
     Sums of ``(128 + code) * x`` lose 4 of float32's 24 bits to it; float16's 1024 would take 7.
     """
-    return -128.0 if ASM and TYPE == tl.bfloat16 else 8.0
+    return -128.0 if ASM and tl.bfloat16 == TYPE else 8.0
 
 
 @triton.jit

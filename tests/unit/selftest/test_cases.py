@@ -129,8 +129,8 @@ def test_a_wrong_norm_is_an_error() -> None:
 
 def test_a_wrong_rotation_is_an_error() -> None:
     class Interleaved(Rope):
-        def at(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
-            return dataclasses.replace(super().at(positions, dtype), interleaved=True)
+        def __init__(self, config: RopeConfig, *rest: Any) -> None:
+            super().__init__(dataclasses.replace(config, interleaved=True), *rest)
 
     class OneOff(Rope):
         def __init__(self, config: RopeConfig, head_dim: int, max_position: int, device: torch.device) -> None:

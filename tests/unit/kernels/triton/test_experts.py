@@ -11,11 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sgl.config.model import Activation
+from sgl.kernels.expert_weight import ExpertWeight, PackedExperts
 from sgl.kernels.grouped import pack_int4
 from sgl.kernels.int4 import dequantize
 from sgl.kernels.triton import align, combine, expert_matmul
-from sgl.kernels.triton.expert_int4 import PackedExperts, expert_int4
-from sgl.kernels.triton.expert_matmul import FEW, MANY, MOST, SMALL, ExpertWeight, tile_of
+from sgl.kernels.triton.expert_int4 import expert_int4
+from sgl.kernels.triton.expert_matmul import FEW, MANY, MOST, SMALL, tile_of
 from sgl.kernels.triton.experts import experts
 from sgl.kernels.twins import combine as combine_twin
 from sgl.kernels.twins.expert_matmul import expert_matmul as multiply_twin
