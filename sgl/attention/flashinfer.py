@@ -29,8 +29,8 @@ from sgl.kvcache.pool import KVPool
 TENSOR_CORE_GROUP: Final = 4
 """Query heads for each KV head from which single queries are multiplied by tensor cores, which pad them to a tile."""
 CAPTURED_PLAN_BYTES: Final = 2**20
-"""A plan of single queries is a few int32 for each block of a grid of at most two per multiprocessor and query tile;
-8192 of them take 100 KiB. FlashInfer takes 8 MiB, page-locked once for every captured size, unless it is told."""
+"""A plan of single queries is a few int32 for each block: 100 KiB for 8192 of them. Unless it is told, FlashInfer takes
+8 MiB for every captured size, on the device and page-locked on the host."""
 _WAVE: Final = 2
 """Blocks for each multiprocessor that FlashInfer splits long sequences for."""
 _WIDEST_TILE: Final = 128

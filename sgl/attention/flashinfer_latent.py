@@ -1,6 +1,7 @@
 """Multi-head latent attention on a GPU by FlashInfer's kernel, all of it absorbed (`sgl.kernels.latent`).
 
-One kernel takes single queries and longer ones, so a batch is one plan. Otherwise like `sgl.attention.flashinfer`.
+One kernel takes single queries and longer ones, so a batch is one plan. Otherwise like `sgl.attention.flashinfer`, but
+that its plans cannot share their place: each captured size takes 8 MiB on the device, and as much page-locked.
 Written against FlashInfer 0.6; not run on a GPU.
 """
 

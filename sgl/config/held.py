@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from sgl.config.at_load import group_of, is_made
 from sgl.config.devices import DeviceName
-from sgl.config.held_gpu import CHUNK, stays_codes
+from sgl.config.held_gpu import BY_OUTPUT, CHUNK, stays_codes
 from sgl.config.int4 import is_packed_int4, kernel_group
 from sgl.config.layout.decoder import counted_weights, weights
 from sgl.config.layout.weight import Matrix
@@ -130,7 +130,7 @@ def holding_of(matrix: Matrix, scheme: Quantization, outputs: int, device: Devic
 
 def _holding_on_gpu(matrix: Matrix, scheme: Quantization) -> Holding:
     inputs = matrix.inputs
-    by_group = scheme.method not in ("fp8", "int8")
+    by_group = scheme.method not in BY_OUTPUT
     at_load = scheme.at_load and by_group
     groups = 1 if not by_group else inputs // group_of(inputs) if at_load else scheme.groups(inputs)
     if not stays_codes(matrix, scheme, groups):

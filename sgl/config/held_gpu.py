@@ -15,6 +15,10 @@ SMALLEST_GROUP: Final = 32
 """Columns of a group are a multiple of this, or all."""
 CHUNK: Final = 128
 """Columns of 4-bit codes are padded to a multiple of this."""
+BY_OUTPUT: Final = frozenset({"fp8", "int8"})
+"""Schemes whose codes are bytes with scales of outputs or of blocks, not of groups of inputs."""
+EXPERT_BITS: Final = 4
+"""Of the only codes in groups that the kernel for all experts knows, and it knows none in an order of their own."""
 FP8_BLOCK: Final = (128, 128)
 """The only blocks of FP8 weights that kernels know."""
 
@@ -26,6 +30,8 @@ def stays_codes(matrix: Matrix, scheme: Quantization, groups: int) -> bool:
         groups: Groups of one output's weights.
     """
     if matrix.apart or scheme.method == "mxfp4":
+        return False
+    if matrix.expert and scheme.method not in BY_OUTPUT and (scheme.bits != EXPERT_BITS or scheme.ordered):
         return False
     if scheme.block is not None:
         # Stacked parts have the blocks of one matrix where all but the last end with a whole block.

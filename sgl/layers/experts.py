@@ -2,7 +2,8 @@
 
 Tokens are sorted by expert once, and each chosen expert multiplies its own rows: a step reads the weights of the
 experts that it needs and of no others. Each is an ordinary product, so what holds for `Linear` (packing, quantised
-weights, the deterministic mode) holds here. `sum_by_masks` is the plain twin.
+weights, the deterministic mode) holds here. `sum_by_masks` is the plain twin. Where a device has kernels for all
+experts together, `sgl.layers.expert_group` takes the place of the loop.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor
 from sgl.config.layout.group import ExpertWeights
 from sgl.config.model import ModelConfig
 from sgl.layers.base import Group, Layer
+from sgl.layers.expert_group import ExpertGroup
 from sgl.layers.expert_stack import StackedExperts
 from sgl.layers.mlp import MLP
 from sgl.layers.narrow import NarrowLinear
@@ -35,9 +37,12 @@ class Experts(Group):
     def __init__(self, config: ModelConfig, weights: ExpertWeights, place: Placement) -> None:
         assert config.experts is not None, "asked for a layer that has them"
         self._router = Router(config.experts, weights, place)
-        self._experts: list[Expert]
+        self._experts: list[Expert] = []
+        self._group = None if place.fused is None else ExpertGroup(config, weights, place)
         parts: list[Layer] = [self._router]
-        if weights.gate_up is not None and weights.down is not None:
+        if self._group is not None:
+            parts.append(self._group)
+        elif weights.gate_up is not None and weights.down is not None:
             stack = StackedExperts(config, weights.gate_up, weights.down, place)
             self._experts = [stack.expert(number) for number in range(stack.count)]
             parts.append(stack)
@@ -53,7 +58,10 @@ class Experts(Group):
     def forward(self, hidden: Tensor) -> Tensor:
         """[tokens, hidden_size] -> [tokens, hidden_size]."""
         weights, chosen = self._router.forward(hidden)
-        summed = sum_by_order(hidden, weights, chosen, self._experts).to(hidden.dtype)
+        if self._group is not None:
+            summed = self._group.forward(hidden, weights, chosen)
+        else:
+            summed = sum_by_order(hidden, weights, chosen, self._experts).to(hidden.dtype)
         if self._shared is None:
             return summed
         shared = self._shared.forward(hidden)

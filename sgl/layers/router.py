@@ -70,11 +70,15 @@ class Router(Group):
 
     def __init__(self, config: ExpertsConfig, weights: ExpertWeights, place: Placement) -> None:
         self._config = config
+        self._fused = place.fused
         self._projection = NarrowLinear(weights.router, place)
         self._correction = None if weights.correction is None else Values(weights.correction, place)
         super().__init__(self._projection, *([] if self._correction is None else [self._correction]))
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """[tokens, hidden_size] -> float32 weights and int64 experts, each [tokens, chosen]; see `route`."""
+        """[tokens, hidden_size] -> float32 weights and experts, each [tokens, chosen]; see `route`."""
         correction = None if self._correction is None else self._correction.values
-        return route(self._projection.forward(hidden), self._config, correction)
+        logits = self._projection.forward(hidden)
+        if self._fused is not None:
+            return self._fused.route(logits, self._config, correction)
+        return route(logits, self._config, correction)

@@ -14,16 +14,24 @@ from sgl.weights.slot import Placement, Slot, size_of
 class PlainStored:
     """See `sgl.weights.stored.Stored`.
 
+    Args:
+        weight: Room for it, [width, inputs]; made here where it is None.
+        bias: Room for it, [width], where there is one; made here where it is None.
+
     Attributes:
         bias: [width], or None.
     """
 
-    def __init__(self, matrix: Matrix, place: Placement) -> None:
+    def __init__(
+        self, matrix: Matrix, place: Placement, weight: Tensor | None = None, bias: Tensor | None = None
+    ) -> None:
         self._matrix = matrix
         self._products = place.products
-        self._weight: Tensor | None = place.empty(matrix.width, matrix.inputs)
-        self.bias: Tensor | None = place.empty(matrix.width) if matrix.bias else None
-        self._bytes = size_of(self._weight, self.bias)
+        weight = place.empty(matrix.width, matrix.inputs) if weight is None else weight
+        bias = place.empty(matrix.width) if bias is None and matrix.bias else bias
+        self._weight: Tensor | None = weight
+        self.bias = bias
+        self._bytes = size_of(weight, bias)
 
     def slots(self) -> Iterator[Slot]:
         """One slice of the stacked weight (and bias) per checkpoint matrix."""

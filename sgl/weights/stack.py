@@ -1,4 +1,4 @@
-"""Projections of all experts in one checkpoint tensor: the slots, and one product for each expert."""
+"""Projections of all experts in one checkpoint tensor: the slots, and one product for each expert, or one of all."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import torch
 from torch import Tensor
 
 from sgl.config.layout.weight import ExpertStack
+from sgl.kernels.expert_weight import ExpertWeight
 from sgl.kernels.matmul import Matmul
 from sgl.weights.mxfp4 import BLOCK, BLOCK_BYTES, expand
 from sgl.weights.slot import Placement, Slot, size_of
 
 
 class StoredStack(Protocol):
-    """`sgl.weights.stored.Stored` of a whole `ExpertStack`; `products` is called once, when all slots are full."""
+    """`sgl.weights.stored.Stored` of a whole `ExpertStack`.
+
+    Either `products` or `together` is called, once, when all slots are full.
+    """
 
     def slots(self) -> Iterator[Slot]:
         """Every checkpoint tensor that it needs, with full names."""
@@ -23,6 +27,10 @@ class StoredStack(Protocol):
 
     def products(self, deterministic: bool) -> list[Matmul]:
         """Of each expert: [rows, inputs] -> [rows, outputs]."""
+        ...
+
+    def together(self) -> ExpertWeight:
+        """All experts' weights, [count, outputs, inputs], and biases, for kernels that multiply all at once."""
         ...
 
     def weight_bytes(self) -> int:
@@ -41,7 +49,7 @@ class PlainStack:
     def __init__(self, stack: ExpertStack, place: Placement) -> None:
         self._name = stack.name
         self._products = place.products
-        self._weight: Tensor | None = place.empty(stack.count, stack.inputs, stack.outputs)
+        self._weight: Tensor | None = _room(stack, place)
         self._bias = place.empty(stack.count, stack.outputs) if stack.bias else None
         self._bytes = size_of(self._weight, self._bias)
 
@@ -60,6 +68,12 @@ class PlainStack:
             self._products.dense(each.T, bias, deterministic=deterministic)
             for each, bias in zip(weight.unbind(), biases, strict=True)
         ]
+
+    def together(self) -> ExpertWeight:
+        """What the slots have filled."""
+        assert self._weight is not None, "taken once"
+        weight, self._weight = self._weight, None
+        return ExpertWeight(weight.transpose(1, 2).contiguous(), bias=self._bias)
 
     def weight_bytes(self) -> int:
         """Bytes of weights and biases."""
@@ -103,9 +117,27 @@ class PackedStack:
             for block, scale, bias in zip(blocks.unbind(), scales.unbind(), biases, strict=True)
         ]
 
+    def together(self) -> ExpertWeight:
+        """The expanded weights; an expert after the other, as what is expanded is wide for a moment."""
+        assert self._packed is not None, "taken once"
+        (blocks, scales), self._packed = self._packed, None
+        count, outputs, groups = scales.shape
+        weight = torch.empty((count, outputs, groups * BLOCK), dtype=self._dtype, device=blocks.device)
+        for room, block, scale in zip(weight.unbind(), blocks.unbind(), scales.unbind(), strict=True):
+            room.copy_(expand(block, scale, self._dtype))
+        return ExpertWeight(weight, bias=self._bias)
+
     def weight_bytes(self) -> int:
         """Bytes of expanded weights and biases."""
         return self._bytes
+
+
+def _room(stack: ExpertStack, place: Placement) -> Tensor:
+    """[count, inputs, outputs]; where all are multiplied together, an output's weights are neighbours, as kernels read
+    them, so that a checkpoint is turned around while it is read."""
+    if place.fused is None:
+        return place.empty(stack.count, stack.inputs, stack.outputs)
+    return place.empty(stack.count, stack.outputs, stack.inputs).transpose(1, 2)
 
 
 def _bias_slot(name: str, bias: Tensor | None) -> Iterator[Slot]:

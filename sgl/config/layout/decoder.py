@@ -143,20 +143,29 @@ def _latent(model: ModelConfig, prefix: str) -> LatentWeights:
     )
 
 
-def _mlp(model: ModelConfig, prefix: str, gate_up: tuple[str, ...], down: str, inner: int, *, bias: bool) -> MlpWeights:
+def _mlp(
+    model: ModelConfig,
+    prefix: str,
+    gate_up: tuple[str, ...],
+    down: str,
+    inner: int,
+    *,
+    bias: bool,
+    expert: bool = False,
+) -> MlpWeights:
     count = 2 if model.gated else 1
     units = (inner,) * count
     return MlpWeights(
-        gate_up=_by_rows(model, prefix, gate_up, units, units, model.hidden_size, bias=bias),
-        down=_by_columns(model, f"{prefix}.{down}", inner, model.hidden_size, inner, bias=bias),
+        gate_up=_by_rows(model, prefix, gate_up, units, units, model.hidden_size, bias=bias, expert=expert),
+        down=_by_columns(model, f"{prefix}.{down}", inner, model.hidden_size, inner, bias=bias, expert=expert),
     )
 
 
 def _experts(model: ModelConfig, experts: ExpertsConfig, prefix: str) -> ExpertWeights:
     names, hidden, inner = model.names, model.hidden_size, experts.intermediate_size
 
-    def block(own: str, size: int) -> MlpWeights:
-        return _mlp(model, own, names.expert_gate_up, names.expert_down, size, bias=experts.bias)
+    def block(own: str, size: int, *, expert: bool) -> MlpWeights:
+        return _mlp(model, own, names.expert_gate_up, names.expert_down, size, bias=experts.bias, expert=expert)
 
     def stack(name: str, inputs: int, outputs: int) -> ExpertStack | None:
         own = f"{prefix}.{names.experts}.{name}"
@@ -176,10 +185,10 @@ def _experts(model: ModelConfig, experts: ExpertsConfig, prefix: str) -> ExpertW
             wide=True,
         ),
         correction=Vector(f"{prefix}.{names.correction}", experts.count, wide=True) if experts.correction else None,
-        experts=tuple(block(f"{prefix}.{names.experts}.{number}", inner) for number in each),
+        experts=tuple(block(f"{prefix}.{names.experts}.{number}", inner, expert=True) for number in each),
         gate_up=stack("gate_up_proj", hidden, 2 * inner),
         down=stack("down_proj", inner, hidden),
-        shared=block(f"{prefix}.{names.shared}", experts.shared_size) if experts.shared_size else None,
+        shared=block(f"{prefix}.{names.shared}", experts.shared_size, expert=False) if experts.shared_size else None,
         shared_gate=gate if experts.shared_gate else None,
     )
 
@@ -193,6 +202,7 @@ def _by_rows(
     inputs: int,
     *,
     bias: bool,
+    expert: bool = False,
 ) -> Matrix:
     """Matrices side by side; a checkpoint that has fewer of them stores the rest in its last one."""
     last = len(names) - 1
@@ -204,10 +214,20 @@ def _by_rows(
         split="rows",
         units=(*units[:last], sum(units[last:])),
         transposed=model.names.transposed,
+        expert=expert,
     )
 
 
-def _by_columns(model: ModelConfig, name: str, inputs: int, outputs: int, units: int, *, bias: bool) -> Matrix:
+def _by_columns(
+    model: ModelConfig, name: str, inputs: int, outputs: int, units: int, *, bias: bool, expert: bool = False
+) -> Matrix:
     return Matrix(
-        (name,), (outputs,), inputs, bias=bias, split="columns", units=(units,), transposed=model.names.transposed
+        (name,),
+        (outputs,),
+        inputs,
+        bias=bias,
+        split="columns",
+        units=(units,),
+        transposed=model.names.transposed,
+        expert=expert,
     )

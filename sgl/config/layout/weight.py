@@ -70,6 +70,7 @@ class Matrix:
         apart: The layer takes the matrix apart and multiplies with the pieces, or has too few outputs to pack them: it
             is held plainly, in the type of activations, whatever the checkpoint has.
         wide: It is held in float32, whatever the type of the others.
+        expert: It is one of the experts that a router chooses of, which a GPU multiplies all together.
     """
 
     names: tuple[str, ...]
@@ -83,6 +84,7 @@ class Matrix:
     quantized: bool = True
     apart: bool = False
     wide: bool = False
+    expert: bool = False
 
     @property
     def width(self) -> int:

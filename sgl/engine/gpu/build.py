@@ -44,9 +44,7 @@ def on_gpu(place: Placement, resolved: ResolvedConfig) -> Placement:
         place,
         device=torch.device(resolved.device),
         products=PRODUCTS,
-        fused=TritonKernels(
-            dependent=resolved.capability >= FIRST_DEPENDENT, deterministic=resolved.deterministic
-        ),
+        fused=TritonKernels(dependent=resolved.capability >= FIRST_DEPENDENT, deterministic=resolved.deterministic),
     )
 
 

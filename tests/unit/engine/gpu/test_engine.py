@@ -3,46 +3,53 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
+from transformers import LlamaConfig, LlamaForCausalLM
 
-from sgl.protocol.messages import LogprobRequest
-from tests.harness import Answer, LocalEngine, generate
+from tests.harness import Answer
+from tests.zoo.families import make_checkpoint
+from tests.zoo.family import Family
+from tests.zoo.interpreted import CAPTURED, answers, check_equal, interpreted
 
-PROMPTS: Final = ([1, 403, 407, 261, 378], [1, 403, 407, 261, 378, 432, 352], [1, 291])
-TOKENS: Final = 5
+TINY = LlamaConfig(
+    vocab_size=96,
+    hidden_size=32,
+    intermediate_size=40,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    num_key_value_heads=1,
+    max_position_embeddings=64,
+)
 
 
-def answers(folder: Path, **options: Any) -> dict[int, Answer]:
-    engine = LocalEngine.load(
-        folder,
-        **{
-            "dtype": "float32",
-            "max_total_tokens": 256,
-            "page_size": 4,
-            "chunked_prefill_size": 6,
-            "max_running_requests": 4,
-            **options,
-        },
-    )
-    asked = [
-        generate(rid, prompt, max_new_tokens=TOKENS, ignore_eos=True, logprobs=LogprobRequest(output=True))
-        for rid, prompt in enumerate(PROMPTS, 1)
-    ]
-    engine.submit(*asked)
-    return engine.finish()
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random Llama of two layers."""
+    folder = tmp_path_factory.mktemp("tiny")
+    make_checkpoint(Family("tiny", lambda: LlamaForCausalLM(TINY)), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wanted(tiny: Path) -> list[Answer]:
+    """What the engine for CPUs says."""
+    return answers(tiny)
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"cuda_graph_max_bs": 4}, {"cuda_graph_max_bs": 0, "overlap": False}, {"deterministic": True}],
+    [{"cuda_graph_max_bs": CAPTURED}, {"cuda_graph_max_bs": 0, "overlap": False}, {"deterministic": True}],
     ids=["graphs, overlapped", "one by one", "deterministic"],
 )
-def test_tokens_and_logprobs_are_those_of_the_cpu(stories260k: Path, options: dict[str, Any]) -> None:
-    wanted = answers(stories260k)
-    got = answers(stories260k, attention_backend="triton", **options)
-    for rid, answer in wanted.items():
-        assert got[rid].tokens == answer.tokens
-        for mine, theirs in zip(got[rid].logprobs, answer.logprobs, strict=True):
-            assert mine.logprob == pytest.approx(theirs.logprob, abs=1e-4)
+def test_tokens_and_logprobs_are_those_of_the_cpu(tiny: Path, wanted: list[Answer], options: dict[str, Any]) -> None:
+    check_equal(interpreted(tiny, **options), wanted)
+
+
+@pytest.mark.parametrize("storage", ["int8", "fp8_e4m3"])
+def test_a_cache_of_8_bits_is_that_of_the_cpu(tiny: Path, wanted: list[Answer], storage: str) -> None:
+    got, same = interpreted(tiny, kv_cache_dtype=storage), answers(tiny, kv_cache_dtype=storage)
+    check_equal(got, same)
+    full = [entry.logprob for answer in wanted for entry in answer.logprobs]
+    assert [entry.logprob for answer in got for entry in answer.logprobs] != pytest.approx(full, abs=1e-4)
