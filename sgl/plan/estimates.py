@@ -36,7 +36,7 @@ LOGIT_COPIES: Final = 3
 def activation_bytes(demand: Demand) -> int:
     """Peak of one step's intermediate tensors on one rank."""
     model, tokens = demand.model, demand.chunk
-    feed_forward = feed_forward_bytes(model, tokens, demand.element_bytes, demand.tp)
+    feed_forward = feed_forward_bytes(model, tokens, demand.element_bytes, demand.tp, demand.place.kind)
     step = tokens * 3 * model.hidden_size * demand.element_bytes
     step += max(attention_bytes(demand), feed_forward)
     logits = LOGIT_COPIES * demand.running * model.vocab_size * 4

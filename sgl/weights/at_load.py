@@ -25,7 +25,7 @@ class MadeStored:
         self._matrix = matrix
         self._place = place
         self._plain = PlainStored(matrix, place)
-        holding = holding_of(matrix, self._scheme, matrix.width)
+        holding = holding_of(matrix, self._scheme, matrix.width, place.holds_as)
         self._bytes = holding.reported(matrix.width, matrix.inputs, place.dtype.itemsize) + size_of(self._plain.bias)
 
     def slots(self) -> Iterator[Slot]:

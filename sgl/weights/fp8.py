@@ -25,7 +25,7 @@ class Fp8Stored:
         self._parts = parts_of(matrix, place)
         self._bias = Bias(matrix, place)
         assert place.quantization is not None, "quantised"
-        holding = holding_of(matrix, place.quantization, matrix.width)
+        holding = holding_of(matrix, place.quantization, matrix.width, place.holds_as)
         self._bytes = holding.reported(matrix.width, matrix.inputs, place.dtype.itemsize) + self._bias.bytes
 
     def slots(self) -> Iterator[Slot]:

@@ -41,7 +41,7 @@ class GroupedStored:
         self._parts = parts_of(matrix, place)
         self._bias = Bias(matrix, place, optional=bias_is_optional(self._scheme))
         self._outputs = matrix.outputs
-        holding = holding_of(matrix, self._scheme, matrix.width)
+        holding = holding_of(matrix, self._scheme, matrix.width, place.holds_as)
         self._bytes = holding.reported(matrix.width, matrix.inputs, place.dtype.itemsize) + self._bias.bytes
 
     def slots(self) -> Iterator[Slot]:

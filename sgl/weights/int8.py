@@ -30,7 +30,7 @@ class Int8Stored:
         self._products = place.products
         self._parts = parts_of(matrix, place)
         self._bias = Bias(matrix, place)
-        holding = holding_of(matrix, self._scheme, matrix.width)
+        holding = holding_of(matrix, self._scheme, matrix.width, place.holds_as)
         self._bytes = holding.reported(matrix.width, matrix.inputs, place.dtype.itemsize) + self._bias.bytes
 
     def slots(self) -> Iterator[Slot]:

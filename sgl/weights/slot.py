@@ -9,6 +9,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from sgl.config.devices import DeviceName
 from sgl.config.quantization import Quantization
 from sgl.kernels.fused import FusedKernels
 from sgl.kernels.products import CPU_PRODUCTS, Products
@@ -58,6 +59,11 @@ class Placement:
     hear_error: Callable[[str, float], None] | None = None
     products: Products = CPU_PRODUCTS
     fused: FusedKernels | None = None
+
+    @property
+    def holds_as(self) -> DeviceName:
+        """Whose rules say how quantised weights are held: a GPU's where its products are, also interpreted."""
+        return "cpu" if self.products.fp8 is None else "cuda"
 
     def empty(self, *shape: int) -> Tensor:
         """An uninitialised parameter."""

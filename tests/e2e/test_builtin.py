@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.e2e.server_process import ServerProcess, starting
 
 FIRST_TOKEN_SECONDS = 0.3
-START_SECONDS = 30.0
+START_SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")

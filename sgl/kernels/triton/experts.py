@@ -31,7 +31,8 @@ def experts(
 ) -> Tensor:
     """Weighted results of each token's experts.
 
-    Memory beside the result: ``tokens * chosen`` rows of the inner width, twice, and of the hidden size.
+    Memory beside the result: ``tokens * chosen`` rows of what ``gate_up`` gives and of the inner width, then of the
+    inner width and of the hidden size (`sgl.plan.feed_forward` counts them).
 
     Args:
         hidden: float32, bfloat16 or float16 [tokens, hidden_size].
@@ -48,8 +49,11 @@ def experts(
     """
     tile = tile_of(chosen.numel(), gate_up.experts, deterministic=deterministic)
     aligned = align(chosen, gate_up.experts, tile.rows, dependent=dependent)
-    inner = _multiply(hidden, gate_up, aligned, tile, chosen.shape[1], dependent)
-    between = (gated if is_gated else activated)(inner, activation, dependent=dependent)
+    apply = gated if is_gated else activated
+    # The first product's result goes as soon as it is activated.
+    between = apply(
+        _multiply(hidden, gate_up, aligned, tile, chosen.shape[1], dependent), activation, dependent=dependent
+    )
     results = _multiply(between, down, aligned, tile, 1, dependent)
     return combine(results, weights, chosen, dependent=dependent)
 

@@ -15,7 +15,7 @@ from sgl.config.at_load import quantize_at_load
 from sgl.config.experts import ExpertsConfig
 from sgl.config.hf import HfConfig
 from sgl.config.layout.decoder import layer_weights
-from sgl.config.layout.group import ExpertWeights, MlpWeights, parts
+from sgl.config.layout.group import ExpertWeights, parts
 from sgl.config.layout.weight import Matrix
 from sgl.config.model import ModelConfig
 from sgl.config.quantization import Quantization
@@ -27,7 +27,6 @@ from sgl.layers.base import smallest
 from sgl.layers.expert_group import ExpertProjection
 from sgl.layers.experts import Experts
 from sgl.plan.weights import stored
-from sgl.weights.expert_stored import store_experts
 from sgl.weights.slot import Placement, Slot, size_of
 from tests.interpreter import mend_bfloat16, patch_once
 from tests.unit.plan.checkpoints import model_of
@@ -54,7 +53,9 @@ VARIANTS: Final[dict[str, ModelConfig]] = {
     "sigmoid": model_with(**SIGMOID, correction=True, shared_size=24),
     "shared, gated": model_with(shared_size=24, shared_gate=True),
     "biases": model_with(bias=True),
-    "not gated": replace(MODEL, gated=False, activation="gelu_tanh", names=replace(MODEL.names, expert_gate_up=("up",))),
+    "not gated": replace(
+        MODEL, gated=False, activation="gelu_tanh", names=replace(MODEL.names, expert_gate_up=("up",))
+    ),
     "stack": STACK,
     "mxfp4": replace(STACK, quantization=MXFP4),
     "fp8 at load": quantize_at_load(MODEL, "fp8"),
@@ -137,49 +138,41 @@ def test_bfloat16_is_one_by_one_to_its_rounding() -> None:
     wanted = finished(model, placement(model, torch.bfloat16, together=False)).forward(hidden)
     got = finished(model, placement(model, torch.bfloat16)).forward(hidden)
     assert got.dtype == torch.bfloat16
-    torch.testing.assert_close(got, wanted, rtol=0.03, atol=0.03)
+    assert (got - wanted).abs().max() < 0.02 * wanted.abs().max()
 
 
-def drawn(form: Format, kept: str = "none") -> tuple[Experts, Experts, int]:
-    """Experts of a format and the CPU's experts of the weights that its codes mean, and the bytes that are planned.
+def drawn(form: Format, model: ModelConfig, *, skipped: str = "") -> tuple[Experts, Experts]:
+    """Experts of a format, and the CPU's experts of the weights that its codes mean; not finished.
 
     Args:
-        kept: In the names of matrices that are not quantised.
+        skipped: A pattern of matrices that are not quantised.
     """
     scheme = read_quantization(HfConfig({"quantization_config": form.config}))
     assert scheme is not None
-    scheme = replace(scheme, kept=(*scheme.kept, kept)) if kept != "none" else scheme
-    model = replace(model_with(intermediate_size=64), quantization=scheme)
+    if skipped:
+        scheme = replace(scheme, skipped=(*scheme.skipped, skipped))
+    model = replace(model, quantization=scheme)
     layer, weights = layer_of(model, placement(model))
     plain, _ = layer_of(replace(model, quantization=None), placement(MODEL, together=False))
-    values: dict[str, Tensor] = {}
+    meanings: dict[str, Tensor] = {}
+    codes: dict[str, Tensor] = {}
     random = np.random.default_rng(7)
     for matrix in each_matrix(weights):
         for name, outputs in zip(matrix.names, matrix.outputs, strict=True):
             own = form.draw(random, outputs, matrix.inputs)
-            values |= {f"{name}.{suffix}": tensor for suffix, tensor in own.items()}
-            values[f"{name}.meaning"] = torch.from_numpy(form.meaning(own))
-    for slot in plain.slots():
-        meaning = values.get(slot.name.replace(".weight", ".meaning"))
-        if meaning is None:
-            fill(iter([slot]))
-        else:
-            slot.target.copy_(meaning)
-    for slot in layer.slots():
-        if slot.name in values and values[slot.name].dtype == slot.target.dtype or slot.target.dtype != torch.float32:
-            slot.target.copy_(values.get(slot.name, slot.target).view(slot.target.shape))
-        elif slot.name.endswith(".weight") and slot.name.replace(".weight", ".meaning") in values:
-            slot.target.copy_(values[slot.name.replace(".weight", ".meaning")])
-        elif slot.name in values:
-            slot.target.copy_(values[slot.name].view(slot.target.shape))
+            codes |= {f"{name}.{suffix}": tensor for suffix, tensor in own.items()}
+            meanings[f"{name}.weight"] = torch.from_numpy(form.meaning(own))
+    fill_from(meanings, plain.slots())
+    fill_from(meanings | codes, layer.slots())
+    return layer, plain
+
+
+def fill_from(tensors: dict[str, Tensor], slots: Iterator[Slot]) -> None:
+    for slot in slots:
+        if slot.name in tensors:
+            slot.target.copy_(tensors[slot.name].view(slot.target.shape))
         elif not slot.optional:
             fill(iter([slot]))
-    layer.finish(False)
-    plain.finish(False)
-    planned = sum(
-        each.bytes_of(1, 4) for matrix in each_matrix(weights) for each in stored(matrix, model.quantization, "cuda")
-    )
-    return layer, plain, planned
 
 
 def each_matrix(weights: ExpertWeights) -> Iterator[Matrix]:
@@ -195,7 +188,14 @@ def form_of(name: str) -> Format:
 
 @pytest.mark.parametrize("name", [*FORMS, *EXPANDED])
 def test_codes_mean_what_they_say_and_take_what_is_planned(name: str) -> None:
-    layer, plain, planned = drawn(form_of(name))
+    model = model_with(intermediate_size=128 if name == "fp8-blocks" else 64)
+    layer, plain = drawn(form_of(name), model)
+    scheme = read_quantization(HfConfig({"quantization_config": form_of(name).config}))
+    experts = layer_weights(model, 0).mlp
+    assert isinstance(experts, ExpertWeights)
+    planned = sum(each.bytes_of(1, 4) for matrix in each_matrix(experts) for each in stored(matrix, scheme, "cuda"))
+    layer.finish(False)
+    plain.finish(False)
     held = [each.weight for each in projections(layer)]
     for weight in held:
         assert isinstance(weight, FORMS.get(name, ExpertWeight))
@@ -204,3 +204,40 @@ def test_codes_mean_what_they_say_and_take_what_is_planned(name: str) -> None:
     assert sum(map(bytes_of, held)) == planned == sum(each.weight_bytes() for each in projections(layer))
     hidden = hidden_states()
     torch.testing.assert_close(layer.forward(hidden), plain.forward(hidden), rtol=1e-4, atol=1e-4)
+
+
+def test_where_one_matrix_is_not_quantised_its_projection_is_expanded() -> None:
+    layer, plain = drawn(form_of("w4a16"), model_with(intermediate_size=64), skipped="re:.*experts.1.up_proj")
+    layer.finish(False)
+    plain.finish(False)
+    gate_up, down = (each.weight for each in projections(layer))
+    assert isinstance(gate_up, ExpertWeight)
+    assert gate_up.weight.dtype == torch.float32
+    assert isinstance(down, PackedExperts)
+    hidden = hidden_states()
+    torch.testing.assert_close(layer.forward(hidden), plain.forward(hidden), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("variant", ["softmax", "stack"])
+def test_plain_weights_are_read_into_what_is_multiplied(variant: str) -> None:
+    model = VARIANTS[variant]
+    layer, _ = layer_of(model, placement(model))
+    own = projections(layer)
+    rooms = [{slot.target.untyped_storage().data_ptr() for slot in each.slots()} for each in own]
+    fill(layer.slots())
+    layer.finish(False)
+    for each, room in zip(own, rooms, strict=True):
+        weight = each.weight
+        assert isinstance(weight, ExpertWeight)
+        assert weight.weight.is_contiguous()
+        biases = set() if weight.bias is None else {weight.bias.untyped_storage().data_ptr()}
+        assert room == {weight.weight.untyped_storage().data_ptr()} | biases
+
+
+def test_an_order_that_the_config_does_not_tell_is_refused() -> None:
+    layer, _ = drawn(form_of("gptq"), model_with(intermediate_size=64))
+    for slot in layer.slots():
+        if slot.name.endswith(("gate_proj.g_idx", "up_proj.g_idx")):
+            slot.target.copy_(slot.target.flip(0))
+    with pytest.raises(CheckpointError, match="an order of its own"):
+        layer.finish(False)

@@ -12,3 +12,9 @@ def _an_interpreter_like_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     mend_bfloat16(monkeypatch)
     patch_once(monkeypatch)
     skip_dropped_checks(monkeypatch)
+
+
+@pytest.fixture
+def unwarmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines start without the two steps that nobody asked for: a third of a short test."""
+    monkeypatch.setattr("sgl.scheduler.build.warm_up", lambda engine: None)
