@@ -95,7 +95,8 @@ class Shell:
         self._line_file.unlink(missing_ok=True)
         while time.monotonic() < deadline:
             self._type(DUMP)
-            until = min(time.monotonic() + 2, deadline)
+            # Asked again too early, a slow shell answers twice, and the second answer is taken for the next one.
+            until = min(time.monotonic() + 6, deadline)
             while time.monotonic() < until:
                 self._read()
                 if self._line_file.exists():

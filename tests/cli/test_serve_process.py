@@ -89,7 +89,8 @@ def test_ctrl_c_while_starting_leaves_nothing_behind(seconds: float, stories260k
         time.sleep(seconds)
         ready = "sgl is ready" in errors.read_text()
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == (0 if ready else 130)
+        # Before Python is up, which takes a busy machine a while, it dies of it.
+        assert process.wait(timeout=30) in ((0,) if ready else (130, -2))
         assert running_in(folder) == []
     assert "Traceback" not in errors.read_text()
 
