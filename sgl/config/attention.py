@@ -37,14 +37,14 @@ def choose_attention(
     if gpu is None:
         return "torch", "it is the one for CPUs"
     narrow = triton_lacks(model)
-    if accelerator.flashinfer.usable:
-        lacks = flashinfer_lacks(config, model, dtype)
-        if not lacks:
-            return "flashinfer", f"FlashInfer {accelerator.flashinfer.version} is here and takes this model"
-        if not narrow:
-            return "triton", f"FlashInfer does not take {lacks}"
-    elif not narrow:
-        return "triton", f"FlashInfer cannot be imported: {accelerator.flashinfer.problem}"
+    flashinfer = accelerator.flashinfer
+    takes = flashinfer.usable and not flashinfer_lacks(config, model, dtype)
+    if not narrow:
+        # Ours come first until a measurement says otherwise: FlashInfer compiles for minutes and needs nvcc for it.
+        other = f"; FlashInfer {flashinfer.version}, which takes it as well, is used when asked for" if takes else ""
+        return "triton", f"our kernels take this model{other}"
+    if takes:
+        return "flashinfer", f"our kernels do not take {narrow}, and FlashInfer {flashinfer.version} does"
     return "torch", f"no kernel here takes {narrow}; it is slow"
 
 

@@ -180,8 +180,8 @@ ENGINE_FLAGS: Final = (
         ),
         ("engine.attention_backend",),
         COMPUTE,
-        "Whose kernels compute attention. auto: on a CPU torch; on a GPU flashinfer where it is installed and takes "
-        "the model, else triton, which are our own.",
+        "Whose kernels compute attention. auto: on a CPU torch; on a GPU triton, which are our own, or flashinfer for "
+        "what they do not take.",
         default="auto",
     ),
     Flag(

@@ -74,34 +74,44 @@ def test_the_cpu_can_be_asked_for() -> None:
     assert not [text for text in resolved.reasons if text.startswith("device: ")]
 
 
+def test_attention_is_ours_where_our_kernels_take_the_model() -> None:
+    model = replace(HEADS_OF_128, head_dim=80)
+    for accelerator in (with_gpu(), with_gpu(flashinfer=FLASHINFER)):
+        resolved = decide(accelerator, model)
+        assert (resolved.attention_backend, resolved.cuda_graph_max_bs) == ("triton", 256)
+        assert reason(resolved, "attention_backend").endswith("our kernels take this model")
+
+
+@pytest.mark.parametrize("changes", [{}, {"latent": LATENT}])
+def test_another_backend_that_could_be_asked_for_is_named(changes: dict[str, Any]) -> None:
+    resolved = decide(with_gpu(flashinfer=FLASHINFER), replace(HEADS_OF_128, **changes))
+    assert resolved.attention_backend == "triton"
+    assert "FlashInfer 0.6.6, which takes it as well" in reason(resolved, "attention_backend")
+
+
+def test_what_no_kernel_takes_is_left_to_torch() -> None:
+    resolved = decide(with_gpu(flashinfer=FLASHINFER), replace(HEADS_OF_128, head_dim=512))
+    assert (resolved.attention_backend, resolved.cuda_graph_max_bs) == ("torch", 0)
+    assert "no kernel here takes heads of 512 elements" in reason(resolved, "attention_backend")
+
+
 @pytest.mark.parametrize(
-    ("changes", "options", "backend", "why"),
+    ("changes", "options", "why"),
     [
-        ({}, {}, "flashinfer", "FlashInfer 0.6.6 is here and takes this model"),
-        ({"latent": LATENT}, {}, "flashinfer", "takes this model"),
-        ({"head_dim": 80}, {}, "triton", "heads of 80 elements"),
-        ({"sinks": True}, {}, "triton", "attention sinks"),
-        ({"latent": replace(LATENT, kv_rank=256)}, {}, "triton", "latent attention of 256 + 64 elements"),
-        ({"attention_softcap": 50.0, "windows": (None, 4096)}, {}, "triton", "a soft cap together with sliding"),
-        ({"checkpoint_dtype": "float32"}, {}, "triton", "float32"),
-        ({}, {"kv_cache_dtype": "int8"}, "triton", "a KV cache in int8"),
-        ({}, {"deterministic": True}, "triton", "--deterministic"),
-        ({"head_dim": 512}, {}, "torch", "no kernel here takes heads of 512 elements"),
+        ({"head_dim": 80}, {}, "heads of 80 elements"),
+        ({"sinks": True}, {}, "attention sinks"),
+        ({"latent": replace(LATENT, kv_rank=256)}, {}, "latent attention of 256 + 64 elements"),
+        ({"attention_softcap": 50.0, "windows": (None, 4096)}, {}, "a soft cap together with sliding"),
+        ({"checkpoint_dtype": "float32"}, {}, "float32"),
+        ({}, {"kv_cache_dtype": "int8"}, "a KV cache in int8"),
+        ({}, {"deterministic": True}, "--deterministic"),
     ],
 )
-def test_attention_by_what_a_model_needs(
-    changes: dict[str, Any], options: dict[str, Any], backend: str, why: str
-) -> None:
-    resolved = decide(with_gpu(flashinfer=FLASHINFER), replace(HEADS_OF_128, **changes), **options)
-    assert resolved.attention_backend == backend
-    assert why in reason(resolved, "attention_backend")
-    assert resolved.cuda_graph_max_bs == (0 if backend == "torch" else 256)
-
-
-def test_without_flashinfer_attention_is_ours() -> None:
-    resolved = decide(with_gpu())
-    assert resolved.attention_backend == "triton"
-    assert reason(resolved, "attention_backend").endswith("FlashInfer cannot be imported: it is not installed")
+def test_what_flashinfer_does_not_take_is_refused(changes: dict[str, Any], options: dict[str, Any], why: str) -> None:
+    model = replace(HEADS_OF_128, **changes)
+    error = refusal(with_gpu(flashinfer=FLASHINFER), model, attention_backend="flashinfer", **options)
+    assert error.message.startswith("--attention-backend flashinfer does not take ")
+    assert why in error.message
 
 
 @pytest.mark.parametrize(
