@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import signal
+# The module behind `signal`, which is there at once: importing that one builds enumerations for some milliseconds, in
+# which Ctrl-C would still end in a traceback of this line.
+import _signal as signal  # type: ignore[import-not-found]
 import sys
 
 
