@@ -27,8 +27,6 @@ from sgl.kvcache.latent_scaled import ScaledLatentPool
 from sgl.kvcache.pool import KVPool
 from sgl.kvcache.scaled import ScaledPool
 
-FIRST_DEPENDENT: Final = 90
-"""Compute capability from which kernels can be launched before the one in front of them has ended."""
 INTERPRETED_MULTIPROCESSORS: Final = 4
 
 
@@ -61,10 +59,6 @@ class GpuAttention:
         if backend == "flashinfer":
             return self._flashinfer_latent(latent, vectors, pages)
         return self._triton_latent(latent, vectors)
-
-    @property
-    def _dependent(self) -> bool:
-        return self.resolved.capability >= FIRST_DEPENDENT
 
     @property
     def _multiprocessors(self) -> int:
@@ -162,7 +156,7 @@ class GpuAttention:
                 heads=self.model.num_heads,
                 scale=self.model.attention_scale,
                 pages=self._step_pages(pages),
-                dependent=self._dependent,
+                dependent=True,
                 device=self.device,
             )
             attention.warm_up()
@@ -193,7 +187,7 @@ class GpuAttention:
             largest_batch=self._largest_batch,
             multiprocessors=self._multiprocessors,
             deterministic=resolved.deterministic,
-            dependent=self._dependent,
+            dependent=True,
             device=self.device,
         )
 
@@ -208,7 +202,7 @@ class GpuAttention:
             largest_batch=self._largest_batch,
             multiprocessors=self._multiprocessors,
             deterministic=resolved.deterministic,
-            dependent=self._dependent,
+            dependent=True,
             device=self.device,
         )
 

@@ -14,7 +14,7 @@ from sgl.batch.context import ForwardContext
 from sgl.batch.paged import PagedBatch
 from sgl.config.engine import ResolvedConfig
 from sgl.engine.assembled import Assembled
-from sgl.engine.gpu.attention import FIRST_DEPENDENT, GpuAttention
+from sgl.engine.gpu.attention import GpuAttention
 from sgl.engine.gpu.graphs import CudaRecorder, Decoded, DecodeGraphs, NoRecorder, ladder
 from sgl.engine.gpu.inputs import DeviceInputs
 from sgl.engine.gpu.runner import DecoderModel, Forward, GpuRunner, PagedBackend
@@ -44,7 +44,7 @@ def on_gpu(place: Placement, resolved: ResolvedConfig) -> Placement:
         place,
         device=torch.device(resolved.device),
         products=PRODUCTS,
-        fused=TritonKernels(dependent=resolved.capability >= FIRST_DEPENDENT, deterministic=resolved.deterministic),
+        fused=TritonKernels(dependent=True, deterministic=resolved.deterministic),
     )
 
 

@@ -129,7 +129,7 @@ def expert_matmul(
         CHOSEN=chosen,
         OPERAND=tl.float32 if INTERPRETED else TYPES[x.dtype],
         DEPENDENT=early,
-        num_warps=tile.warps,
+        num_warps=_warps(tile, scale is not None and scale.ndim == 3),
         num_stages=tile.stages,
         launch_pdl=early,
     )
@@ -149,6 +149,11 @@ def _check(x: Tensor, weight: ExpertWeight, aligned: Aligned, tile: Tile, chosen
         raise ValueError(f"experts of {kept.dtype} with scales: {scale is not None}")
     if x.stride(1) != 1 or kept.stride(2) != 1:
         raise ValueError("grouped products take rows and weights whose last dimension is contiguous")
+
+
+def _warps(tile: Tile, by_block: bool) -> int:
+    """Sums that are scaled block by block take registers: four warps of 16 rows spill on sm_100."""
+    return max(tile.warps, 8) if by_block and tile.rows == FEW.rows else tile.warps
 
 
 def _storage(dtype: torch.dtype) -> int:
@@ -283,7 +288,7 @@ def _variant(
             **dict.fromkeys(absent),
         },
         divisible=("outputs", "inputs", "x_stride", "expert_stride", "weight_stride"),
-        warps=tile.warps,
+        warps=_warps(tile, scaled == BY_BLOCK),
         stages=tile.stages,
         dependent=True,
         wide_loads=True,
