@@ -6,11 +6,14 @@ import gc
 import os
 import tempfile
 from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.turns import Turns
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -37,6 +40,26 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+TURNS: Final = pytest.StashKey[Turns]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers of one run share the machine, and tests that take the time need it for themselves."""
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:
+        turns = Turns(worker["testrunuid"])
+        config.stash[TURNS] = turns
+        config.add_cleanup(turns.close)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Runs a test when it is its turn: alone if it is marked ``alone``."""
+    turns = item.config.stash.get(TURNS, None)
+    with nullcontext() if turns is None else turns.take(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -104,6 +104,7 @@ def test_nothing_slow_is_imported(kind: str, server: Server) -> None:
     assert not SLOW & set(finished.stdout.splitlines()[-1].split())
 
 
+@pytest.mark.alone
 def test_an_answer_takes_a_tenth_of_a_second(cache: Path, scaled_seconds: float) -> None:
     def once() -> float:
         start = time.perf_counter()

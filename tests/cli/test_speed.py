@@ -51,6 +51,7 @@ def test_only_the_standard_library_is_imported(words: list[str]) -> None:
         assert "sgl.config" not in loaded
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "words", [["--help"], ["--version"], ["serve", "--help"], ["doctor", "--help"], ["serv"]], ids=" ".join
 )

@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.e2e.server_process import ServerProcess, starting
 
 FIRST_TOKEN_SECONDS = 0.3
-START_SECONDS = 20.0
+START_SECONDS = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,7 @@ def test_the_second_turn_reuses_the_first(client: openai.OpenAI) -> None:
     assert second.usage.prompt_tokens_details.cached_tokens >= first.usage.prompt_tokens
 
 
+@pytest.mark.alone
 def test_a_stream_starts_at_once_and_a_story_comes_to_its_end(client: openai.OpenAI) -> None:
     ask(client, "Hello!", max_tokens=1)
     began = time.monotonic()
@@ -108,6 +109,7 @@ def test_no_hint_is_written_where_nobody_reads_it(server: ServerProcess) -> None
     assert "demonstration" not in server.output
 
 
+@pytest.mark.alone
 def test_on_a_terminal_one_line_says_what_it_is_and_how_to_serve_another(tmp_path: Path) -> None:
     master, terminal = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(tmp_path)}
