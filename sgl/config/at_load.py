@@ -48,12 +48,6 @@ def quantize_at_load(model: ModelConfig, wish: Wish | None) -> ModelConfig:
             f"--quantization {wish}: the checkpoint is not quantised, and {wish} is not made at load",
             hint=f"leave it out, or take one of {', '.join(SCHEMES)}",
         )
-    if model.experts is not None and model.experts.stacked:
-        raise UsageError(
-            f"--quantization {wish}: {model.architecture} holds all experts in one tensor, which this version does not "
-            "quantise at load",
-            hint="leave --quantization out",
-        )
     return replace(model, quantization=SCHEMES[wish])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final, Literal
 
 from sgl.config.at_load import group_of, is_made
@@ -15,7 +16,7 @@ from sgl.config.devices import DeviceName
 from sgl.config.held_gpu import BY_OUTPUT, CHUNK, stays_codes
 from sgl.config.int4 import is_packed_int4, kernel_group
 from sgl.config.layout.decoder import counted_weights, weights
-from sgl.config.layout.weight import Matrix
+from sgl.config.layout.weight import ExpertStack, Matrix
 from sgl.config.model import ModelConfig
 from sgl.config.quantization import Quantization
 from sgl.config.quantized.tensors import is_stored
@@ -160,6 +161,13 @@ def products(
             yield *part.of_rank(tp), holding_of(part, scheme, part.width, device) if own else None
 
 
+def stack_holding(stack: ExpertStack, scheme: Quantization | None, device: DeviceName = "cpu") -> Holding | None:
+    """How each expert's product of a stack is held; None is as it is, or expanded from MXFP4 while it loads."""
+    if scheme is None or not scheme.at_load:
+        return None
+    return holding_of(stack.each, scheme, stack.outputs, device)
+
+
 def quantised_products(model: ModelConfig, device: DeviceName = "cpu") -> Iterator[tuple[int, int, Holding]]:
     """Output and input features of all products that are quantised, and how each is held."""
     for weight in weights(model):
@@ -167,6 +175,10 @@ def quantised_products(model: ModelConfig, device: DeviceName = "cpu") -> Iterat
             for outputs, inputs, holding in products(weight, model.quantization, device=device):
                 if holding is not None:
                     yield outputs, inputs, holding
+        elif isinstance(weight, ExpertStack):
+            holding = stack_holding(weight, model.quantization, device)
+            if holding is not None:
+                yield from repeat((weight.outputs, weight.inputs, holding), weight.count)
 
 
 def saved_bytes(model: ModelConfig, element_bytes: int) -> int:

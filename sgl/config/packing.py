@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sgl.config.held import products
+from sgl.config.held import Holding, products, stack_holding
 from sgl.config.layout.decoder import counted_weights
 from sgl.config.layout.weight import VOCABULARY_MULTIPLE, ExpertStack, Matrix, shared
 from sgl.config.model import ModelConfig
@@ -94,12 +94,10 @@ def packing_bytes(
         match weight:
             case Matrix() if not weight.apart:
                 for outputs, inputs, holding in products(weight, model.quantization, tp):
-                    if holding is None or holding.kind == "expanded":
-                        added += times * _added(packing, outputs, inputs, element_bytes)
-                    if holding is not None:
-                        added += times * holding.added(outputs, inputs, exact=exact)
+                    added += times * _added(packing, outputs, inputs, holding, element_bytes, exact=exact)
             case ExpertStack(_, count, inputs, outputs):
-                added += times * count * _added(packing, outputs, inputs, element_bytes)
+                own = stack_holding(weight, model.quantization)
+                added += times * count * _added(packing, outputs, inputs, own, element_bytes, exact=exact)
             case _:
                 pass
     if model.tie_embeddings and packing is not None:
@@ -109,6 +107,12 @@ def packing_bytes(
     return added
 
 
-def _added(packing: Packing | None, outputs: int, inputs: int, element_bytes: int) -> int:
-    packed = None if packing is None else packing.elements(outputs, inputs)
-    return 0 if packed is None else (packed - outputs * inputs) * element_bytes
+def _added(
+    packing: Packing | None, outputs: int, inputs: int, holding: Holding | None, element_bytes: int, *, exact: bool
+) -> int:
+    """Bytes of one product beyond those of its weights, which are codes if there is a ``holding``."""
+    added = 0 if holding is None else holding.added(outputs, inputs, exact=exact)
+    if packing is None or (holding is not None and holding.kind != "expanded"):
+        return added
+    packed = packing.elements(outputs, inputs)
+    return added if packed is None else added + (packed - outputs * inputs) * element_bytes

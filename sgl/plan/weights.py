@@ -9,7 +9,7 @@ from math import prod
 from typing import Final
 
 from sgl.config.devices import DeviceName
-from sgl.config.held import Holding, holding_of, is_quantised
+from sgl.config.held import Holding, holding_of, is_quantised, stack_holding
 from sgl.config.layout.decoder import counted_weights, weights
 from sgl.config.layout.weight import VOCABULARY_MULTIPLE, ExpertStack, Matrix, Norm, Table, Vector, Weight, shared
 from sgl.config.model import ModelConfig
@@ -60,7 +60,7 @@ class Parameter:
         optional: It may be missing.
         wide: It is held in float32, whatever the type of the others.
         held: What is held of it where that is something else, such as the weights that its codes are expanded to.
-        holding: How it is held, [outputs, inputs], where that is as codes.
+        holding: How it is held where that is as codes: [outputs, inputs], or so many of these.
     """
 
     name: str
@@ -77,8 +77,8 @@ class Parameter:
         if self.held is not None:
             return self.held.bytes_of(tp, element_bytes)
         if self.holding is not None:
-            outputs, inputs = self.shape
-            whole = self.holding.reported(outputs, inputs, element_bytes)
+            *count, outputs, inputs = self.shape
+            whole = prod(count) * self.holding.reported(outputs, inputs, element_bytes)
             return whole if self.split is None else whole * self.split.units_of(tp) // self.split.units
         return self.elements_of(tp) * (FLOAT32_BYTES if self.wide else element_bytes)
 
@@ -117,12 +117,12 @@ def stored(weight: Weight, quantization: Quantization | None = None, device: Dev
         case Table(name, rows, width):
             yield Parameter(f"{name}.weight", (rows, width), Split(0, rows, VOCABULARY_MULTIPLE))
         case ExpertStack():
-            yield from _stack(weight)
+            yield from _stack(weight, quantization, device)
         case Matrix():
             yield from _matrices(weight, quantization, device)
 
 
-def _stack(weight: ExpertStack) -> Iterator[Parameter]:
+def _stack(weight: ExpertStack, quantization: Quantization | None, device: DeviceName) -> Iterator[Parameter]:
     count, inputs, outputs = weight.count, weight.inputs, weight.outputs
     if weight.mxfp4:
         groups = (count, outputs, inputs // MXFP4_BLOCK)
@@ -130,7 +130,9 @@ def _stack(weight: ExpertStack) -> Iterator[Parameter]:
         yield Parameter(f"{weight.name}_blocks", (*groups, MXFP4_BLOCK // 2), kind="uint8", held=expanded)
         yield Parameter(f"{weight.name}_scales", groups, kind="uint8", held=NOTHING)
     else:
-        yield Parameter(weight.name, (count, inputs, outputs))
+        holding = stack_holding(weight, quantization, device)
+        held = None if holding is None else Parameter(weight.name, (count, outputs, inputs), holding=holding)
+        yield Parameter(weight.name, (count, inputs, outputs), held=held)
     if weight.bias:
         yield Parameter(f"{weight.name}_bias", (count, outputs))
 

@@ -17,14 +17,18 @@ from sgl.weights.slot import Placement, Slot, size_of
 
 
 class MadeStored:
-    """See `sgl.weights.stored.Stored`."""
+    """See `sgl.weights.stored.Stored`.
 
-    def __init__(self, matrix: Matrix, place: Placement) -> None:
+    Args:
+        plain: What holds the checkpoint's own weights; made here where it is None.
+    """
+
+    def __init__(self, matrix: Matrix, place: Placement, plain: PlainStored | None = None) -> None:
         assert place.quantization is not None, "quantised"
         self._scheme = place.quantization
         self._matrix = matrix
         self._place = place
-        self._plain = PlainStored(matrix, place)
+        self._plain = PlainStored(matrix, place) if plain is None else plain
         holding = holding_of(matrix, self._scheme, matrix.width, place.holds_as)
         self._bytes = holding.reported(matrix.width, matrix.inputs, place.dtype.itemsize) + size_of(self._plain.bias)
 

@@ -5,12 +5,15 @@ A `sgl.weights.stored.Stored` hands its weights to its placement's `Products`. T
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor
 
+from sgl.errors import CheckpointError
+from sgl.kernels.expert_weight import AnyExperts, ExpertWeight, PackedExperts
 from sgl.kernels.grouped import INT8_MIDDLE, PackedInt4, pack_int4
 from sgl.kernels.int4 import dequantize
 from sgl.kernels.matmul import Matmul
@@ -110,6 +113,44 @@ class Collector:
             return self._add(Piece(_expanded(codes, scale, zero, dtype, order), None, bias))
         assert scale.shape[1] == 1, "of int8 codes; others in groups are expanded"
         return self._add(Piece(codes.bitwise_xor(INT8_MIDDLE).view(torch.int8), scale.squeeze(1), bias))
+
+
+def experts_of(pieces: Sequence[Piece], count: int, width: int, name: str) -> AnyExperts:
+    """One weight of what ``count`` experts were made of, in their order.
+
+    Args:
+        width: Outputs of an expert.
+        name: What the checkpoint calls it, for errors.
+
+    Raises:
+        CheckpointError: Experts have their inputs in orders of their own, and the config does not say so.
+    """
+    bias = _biases(pieces, width)
+    packed = [piece.weight for piece in pieces if isinstance(piece.weight, PackedInt4)]
+    if packed:
+        if any(each.order is not None for each in packed):
+            raise CheckpointError(
+                f"'{name}' has its inputs in an order of its own, which config.json does not say",
+                hint='set "desc_act": true in its quantization_config, or run it on the CPU (--device cpu)',
+            )
+        return PackedExperts.stack(packed, bias)
+    # Of an expert there is more than one piece where only some of its matrices are quantised.
+    weight = torch.cat([piece.weight for piece in pieces if isinstance(piece.weight, Tensor)])
+    scales = [piece.scale for piece in pieces if piece.scale is not None]
+    return ExpertWeight(weight.view(count, -1, weight.shape[1]), torch.stack(scales) if scales else None, bias)
+
+
+def _biases(pieces: Sequence[Piece], width: int) -> Tensor | None:
+    """[experts, width]; pieces that have none get zeros, and None is that none has any."""
+    present = next((piece.bias for piece in pieces if piece.bias is not None), None)
+    if present is None:
+        return None
+    each = [present.new_zeros(_outputs(piece)) if piece.bias is None else piece.bias for piece in pieces]
+    return torch.cat(each).view(-1, width)
+
+
+def _outputs(piece: Piece) -> int:
+    return len(piece.weight.words if isinstance(piece.weight, PackedInt4) else piece.weight)
 
 
 def _never(x: Tensor) -> Tensor:

@@ -10,16 +10,13 @@ from dataclasses import replace
 from itertools import chain
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from sgl.config.held import Kind, holding_of, is_quantised
 from sgl.config.layout.weight import Matrix
 from sgl.config.quantization import Quantization
-from sgl.errors import CheckpointError
-from sgl.kernels.expert_weight import AnyExperts, ExpertWeight, PackedExperts
-from sgl.kernels.grouped import PackedInt4
-from sgl.weights.collect import Collector, Piece
+from sgl.kernels.expert_weight import AnyExperts, ExpertWeight
+from sgl.weights.collect import Collector, Piece, experts_of
 from sgl.weights.plain import PlainStored
 from sgl.weights.slot import Placement, Slot, size_of
 from sgl.weights.store import store
@@ -110,27 +107,12 @@ class CodedExperts:
         while self._stored:
             self._stored.pop().product(deterministic=False)
             pieces += self._collector.take()
-        return self._stacked(pieces)
+        first = self._matrices[0]
+        return experts_of(pieces, len(self._matrices), first.width, first.names[0])
 
     def weight_bytes(self) -> int:
         """Bytes of codes and scales, or of expanded weights, and of biases."""
         return self._bytes
-
-    def _stacked(self, pieces: list[Piece]) -> AnyExperts:
-        count, bias = len(self._matrices), _biases(pieces, self._matrices[0].width)
-        packed = [piece.weight for piece in pieces if isinstance(piece.weight, PackedInt4)]
-        if packed:
-            if any(each.order is not None for each in packed):
-                raise CheckpointError(
-                    f"'{self._matrices[0].names[0]}' has its inputs in an order of its own, which config.json does not"
-                    " say",
-                    hint='set "desc_act": true in its quantization_config, or run it on the CPU (--device cpu)',
-                )
-            return PackedExperts.stack(packed, bias)
-        # Of an expert there is more than one piece where only some of its matrices are quantised.
-        weight = torch.cat([piece.weight for piece in pieces if isinstance(piece.weight, Tensor)])
-        scales = [piece.scale for piece in pieces if piece.scale is not None]
-        return ExpertWeight(weight.view(count, -1, weight.shape[1]), torch.stack(scales) if scales else None, bias)
 
 
 def _kind(matrices: Sequence[Matrix], scheme: Quantization) -> Kind:
@@ -149,16 +131,3 @@ def _held_bytes(matrix: Matrix, scheme: Quantization, kind: Kind, element_bytes:
     if kind == "expanded":
         return matrix.width * matrix.inputs * element_bytes + bias
     return holding_of(matrix, scheme, matrix.width, "cuda").reported(matrix.width, matrix.inputs, element_bytes) + bias
-
-
-def _biases(pieces: Sequence[Piece], width: int) -> Tensor | None:
-    """[experts, width]; pieces that have none get zeros, and None is that none has any."""
-    present = next((piece.bias for piece in pieces if piece.bias is not None), None)
-    if present is None:
-        return None
-    each = [present.new_zeros(_outputs(piece)) if piece.bias is None else piece.bias for piece in pieces]
-    return torch.cat(each).view(-1, width)
-
-
-def _outputs(piece: Piece) -> int:
-    return len(piece.weight.words if isinstance(piece.weight, PackedInt4) else piece.weight)

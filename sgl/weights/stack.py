@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from sgl.config.held import Holding, stack_holding
 from sgl.config.layout.weight import ExpertStack
-from sgl.kernels.expert_weight import ExpertWeight
+from sgl.kernels.expert_weight import AnyExperts, ExpertWeight
 from sgl.kernels.matmul import Matmul
+from sgl.weights.at_load import MadeStored
+from sgl.weights.collect import Collector, experts_of
 from sgl.weights.mxfp4 import BLOCK, BLOCK_BYTES, expand
+from sgl.weights.plain import PlainStored
 from sgl.weights.slot import Placement, Slot, size_of
 
 
@@ -29,7 +34,7 @@ class StoredStack(Protocol):
         """Of each expert: [rows, inputs] -> [rows, outputs]."""
         ...
 
-    def together(self) -> ExpertWeight:
+    def together(self) -> AnyExperts:
         """All experts' weights, [count, outputs, inputs], and biases, for kernels that multiply all at once."""
         ...
 
@@ -39,8 +44,11 @@ class StoredStack(Protocol):
 
 
 def store_stack(stack: ExpertStack, place: Placement) -> StoredStack:
-    """Room for a stack, by what the checkpoint has of it."""
-    return PackedStack(stack, place) if stack.mxfp4 else PlainStack(stack, place)
+    """Room for a stack, by what the checkpoint has of it, and what is made of that."""
+    if stack.mxfp4:
+        return PackedStack(stack, place)
+    holding = stack_holding(stack, place.quantization, place.holds_as)
+    return PlainStack(stack, place) if holding is None else MadeStack(stack, place, holding)
 
 
 class PlainStack:
@@ -78,6 +86,48 @@ class PlainStack:
     def weight_bytes(self) -> int:
         """Bytes of weights and biases."""
         return self._bytes
+
+
+class MadeStack:
+    """As `PlainStack` in the checkpoint; each expert's product becomes codes (`sgl.weights.at_load`)."""
+
+    def __init__(self, stack: ExpertStack, place: Placement, holding: Holding) -> None:
+        self._stack = stack
+        self._place = place
+        self._expands = holding.kind == "expanded"
+        self._weight: Tensor | None = _room(stack, place)
+        self._bias = place.empty(stack.count, stack.outputs) if stack.bias else None
+        each = holding.reported(stack.outputs, stack.inputs, place.dtype.itemsize)
+        self._bytes = stack.count * each + size_of(self._bias)
+
+    def slots(self) -> Iterator[Slot]:
+        """The tensor and its bias."""
+        assert self._weight is not None, "slots are filled before the weight is taken"
+        yield Slot(self._stack.name, self._weight)
+        yield from _bias_slot(self._stack.name, self._bias)
+
+    def products(self, deterministic: bool) -> list[Matmul]:
+        """Of each expert's codes."""
+        return [each.product(deterministic) for each in self._made(self._place)]
+
+    def together(self) -> AnyExperts:
+        """All experts' codes; while this runs, the projection is held twice."""
+        collector = Collector(expands=self._expands)
+        for each in self._made(replace(self._place, products=collector.products)):
+            each.product(deterministic=False)
+        return experts_of(collector.take(), self._stack.count, self._stack.outputs, self._stack.name)
+
+    def weight_bytes(self) -> int:
+        """Bytes of codes, scales, offsets and biases."""
+        return self._bytes
+
+    def _made(self, place: Placement) -> Iterator[MadeStored]:
+        """One expert after the other."""
+        assert self._weight is not None, "taken once"
+        weight, self._weight = self._weight, None
+        for number, (own, bias) in enumerate(zip(weight.unbind(), _each(self._bias, len(weight)), strict=True)):
+            matrix = replace(self._stack.each, names=(f"{self._stack.name}.{number}",))
+            yield MadeStored(matrix, place, PlainStored(matrix, place, own.T, bias))
 
 
 class PackedStack:

@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
     AutoModelForCausalLM,
+    GptOssConfig,
+    GptOssForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedModel,
@@ -36,7 +38,7 @@ SHAPE: Final[dict[str, Any]] = {
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
-KEPT: Final = ("embed_tokens", "lm_head", "norm", "mlp.gate.", "shared_expert_gate")
+KEPT: Final = ("embed_tokens", "lm_head", "norm", "mlp.gate.", "mlp.router.", "shared_expert_gate")
 """Parts of the names of tensors that no scheme is for."""
 
 
@@ -57,6 +59,12 @@ def wide() -> PreTrainedModel:
 def qwen3_moe() -> PreTrainedModel:
     mixed = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64, "head_dim": 32}
     return Qwen3MoeForCausalLM(Qwen3MoeConfig(**SHAPE, **mixed))
+
+
+def gpt_oss() -> PreTrainedModel:
+    """All experts of a layer in one tensor, [inputs, outputs] each, with biases."""
+    widths = {"hidden_size": 64, "intermediate_size": 32, "head_dim": 16, "sliding_window": 9}
+    return GptOssForCausalLM(GptOssConfig(**{**SHAPE, **widths}, num_local_experts=4, num_experts_per_tok=2))
 
 
 def deepseek_v3() -> PreTrainedModel:

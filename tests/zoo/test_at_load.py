@@ -21,7 +21,7 @@ from sgl.models.table import read_model_config
 from sgl.protocol.messages import LogprobRequest
 from tests.harness import LocalEngine
 from tests.zoo.family import VOCAB
-from tests.zoo.quantized import KEPT, deepseek_v3, llama, quantised, qwen2, qwen3_moe, wide
+from tests.zoo.quantized import KEPT, deepseek_v3, gpt_oss, llama, quantised, qwen2, qwen3_moe, wide
 from tests.zoo.test_quantized import ACTIVATIONS, ANSWER, HELD_AS_CODES, WEIGHTS_ONLY, check_answer, named, prompts
 
 Floats = npt.NDArray[np.float64]
@@ -60,7 +60,7 @@ def fp8(weight: Floats) -> Floats:
 
 
 ROUND: Final[dict[str, Callable[[Floats], Floats]]] = {"int8": int8, "int4": int4, "fp8": fp8}
-MAKERS: Final = (llama, qwen2, gpt2, qwen3_moe, deepseek_v3)
+MAKERS: Final = (llama, qwen2, gpt2, qwen3_moe, gpt_oss, deepseek_v3)
 
 
 def save(make: Callable[[], PreTrainedModel], folder: Path, *, head: float = 0.2) -> None:
@@ -81,10 +81,10 @@ def rounded(folder: Path, scheme: str) -> PreTrainedModel:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     for name, parameter in model.named_parameters():
         # Mixtures of experts hold stacks of [outputs, inputs] in transformers, and single ones in files.
-        kept = (*KEPT, APART, "wte", "wpe", "ln_")
+        kept = (*KEPT, APART, "wte", "wpe", "ln_", "_bias")
         if parameter.dim() < 2 or any(part in name for part in kept) or name.endswith(".gate.weight"):
             continue
-        transposed = "c_" in name
+        transposed = "c_" in name or (model.config.model_type == "gpt_oss" and parameter.dim() == 3)
         values = parameter.double()
         for matrix in values.unbind() if values.dim() == 3 else [values]:
             stored = matrix.T if transposed else matrix

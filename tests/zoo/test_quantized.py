@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from sgl.protocol.messages import LogprobRequest
 from tests.harness import LocalEngine, generate
@@ -23,6 +23,8 @@ ROUNDED: Final = 1e-2
 """Both sides round activations: a number at the middle of two codes may fall to either."""
 HELD_AS_CODES: Final = 5e-2
 """A CPU's kernel for 4-bit codes rounds scales and activations to bfloat16 (`sgl.kernels.int4`)."""
+AS_FAR_AS_BFLOAT16: Final = 1.5
+"""So many times as far from float32 as transformers in bfloat16 that kernel may be: both are products of bfloat16."""
 ANSWER: Final = 12
 
 
@@ -53,6 +55,13 @@ def prompts() -> list[list[int]]:
     draw = np.random.default_rng(11)
     shared = draw.integers(3, VOCAB, 32).tolist()
     return [shared + draw.integers(3, VOCAB, length).tolist() for length in (1, 20)] + [[5, 6, 7]]
+
+
+@torch.no_grad()
+def logprobs_of(reference: PreTrainedModel, prompt: list[int], tokens: list[int]) -> torch.Tensor:
+    """float32, one for each token after the prompt."""
+    logits = reference(torch.tensor([prompt + tokens])).logits[0, len(prompt) - 1 : -1]
+    return torch.log_softmax(logits.float(), dim=-1).gather(1, torch.tensor(tokens).unsqueeze(1)).squeeze(1)
 
 
 @torch.no_grad()
@@ -140,7 +149,18 @@ def test_matrices_that_are_kept(form: Format, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", [named("gptq-desc-act"), named("w8a16")], ids=lambda form: form.name)
 def test_matrices_that_are_held_as_codes(form: Format, tmp_path: Path) -> None:
-    check_engine(tmp_path, quantised(form, wide, tmp_path, rounds=True), HELD_AS_CODES)
+    reference = quantised(form, wide, tmp_path, rounds=True)
+    check_engine(tmp_path, reference, HELD_AS_CODES)
+    engine = LocalEngine.load(tmp_path)
+    in_bfloat16 = AutoModelForCausalLM.from_pretrained(tmp_path / "dense", dtype=torch.bfloat16).eval()
+    off, others_off = 0.0, 0.0
+    for prompt in prompts():
+        answer = engine.ask(prompt, max_new_tokens=ANSWER, ignore_eos=True, logprobs=LogprobRequest(output=True))
+        wanted = logprobs_of(reference, prompt, answer.tokens)
+        own = torch.tensor([entry.logprob for entry in answer.logprobs])
+        off = max(off, float((own - wanted).abs().max()))
+        others_off = max(others_off, float((logprobs_of(in_bfloat16, prompt, answer.tokens) - wanted).abs().max()))
+    assert off < AS_FAR_AS_BFLOAT16 * others_off
 
 
 def test_scales_of_a_kv_cache_are_not_needed(tmp_path: Path) -> None:

@@ -126,6 +126,11 @@ class ExpertStack:
     mxfp4: bool = False
 
     @property
+    def each(self) -> Matrix:
+        """The product of one expert; the checkpoint has no tensor of its own for it."""
+        return Matrix((self.name,), (self.outputs,), self.inputs, self.bias, transposed=True, expert=True)
+
+    @property
     def elements(self) -> int:
         """Of matrix and bias."""
         return self.count * self.outputs * (self.inputs + self.bias)

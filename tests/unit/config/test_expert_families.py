@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 
 from sgl.config.at_load import quantize_at_load
+from sgl.config.held import quantised_products
 from sgl.config.hf import HfConfig
 from sgl.config.layout.count import active_parameter_count, expert_parameter_count, parameter_count
 from sgl.config.layout.decoder import weights
@@ -164,7 +165,11 @@ def test_mxfp4_is_a_matter_of_the_stacks() -> None:
     assert all(stack.mxfp4 for stack in stacks)
 
 
-def test_experts_in_one_tensor_are_not_quantised_at_load() -> None:
-    with pytest.raises(UsageError, match="--quantization int4: GptOssForCausalLM holds all experts in one tensor"):
-        quantize_at_load(model_of("gpt-oss"), "int4")
-    assert quantize_at_load(model_of("mixtral"), "int4").quantization is not None
+def test_experts_in_one_tensor_are_quantised_at_load_unless_they_are_already() -> None:
+    widths = {"hidden_size": 512, "intermediate_size": 256, "num_attention_heads": 8}
+    model = quantize_at_load(model_of("gpt-oss", **widths), "int4")
+    held = [holding for _, _, holding in quantised_products(model)]
+    assert len(held) == model.num_layers * (2 + 2 * 3)
+    mxfp4 = model_of("gpt-oss", **widths, quantization_config={"quant_method": "mxfp4"})
+    with pytest.raises(UsageError, match="^--quantization int4: the checkpoint is quantised already"):
+        quantize_at_load(mxfp4, "int4")

@@ -60,6 +60,8 @@ VARIANTS: Final[dict[str, ModelConfig]] = {
     "mxfp4": replace(STACK, quantization=MXFP4),
     "fp8 at load": quantize_at_load(MODEL, "fp8"),
     "int4 at load": quantize_at_load(MODEL, "int4"),
+    "stack, int4 at load": quantize_at_load(STACK, "int4"),
+    "stack, fp8 at load": quantize_at_load(STACK, "fp8"),
 }
 FORMS: Final[dict[str, type]] = {
     "fp8-blocks": ExpertWeight,
