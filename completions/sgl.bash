@@ -14,13 +14,13 @@ _sgl_place() {
         'serve')
             flags='--help-all --version --model --revision --served-model-name --tokenizer --chat-template
                 --load-format --dtype --max-model-len --trust-remote-code --host --port --api-key --api-key-file
-                --log-level --mem-fraction-static --max-total-tokens --page-size --quantization --kv-cache-dtype
-                --disable-radix-cache --max-running-requests --max-queued-requests --chunked-prefill-size
-                --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --disable-overlap-schedule
-                --deterministic --device --attention-backend --cuda-graph-max-bs --disable-cuda-graph --threads --tp
-                --seed --max-body-bytes --max-connections --request-timeout --queue-timeout --drain-timeout --config
-                --profile --dry-run --json --detach --help'
-            aliases='-m --model-path --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
+                --log-level --verbose --mem-fraction-static --max-total-tokens --page-size --quantization
+                --kv-cache-dtype --disable-radix-cache --max-running-requests --max-queued-requests
+                --chunked-prefill-size --schedule-policy --speculative-algorithm --speculative-num-draft-tokens
+                --disable-overlap-schedule --deterministic --device --attention-backend --cuda-graph-max-bs
+                --disable-cuda-graph --threads --tp --seed --max-body-bytes --max-connections --request-timeout
+                --queue-timeout --drain-timeout --config --profile --dry-run --json --detach --help'
+            aliases='-m --model-path --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level -v
                 --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
                 --max-num-batched-tokens --scheduling-policy --no-async-scheduling --enable-deterministic-inference
                 --max-cudagraph-capture-size --enforce-eager -t -tp --tp-size --tensor-parallel-size --random-seed
@@ -57,13 +57,13 @@ _sgl_place() {
             flags='--model --dataset --scale --num-prompts --input-len --output-len --seed --temperature --stop-at-eos
                 --no-warmup --json --model-path --revision --served-model-name --tokenizer --chat-template
                 --load-format --dtype --max-model-len --trust-remote-code --host --port --api-key --api-key-file
-                --log-level --mem-fraction-static --max-total-tokens --page-size --quantization --kv-cache-dtype
-                --disable-radix-cache --max-running-requests --max-queued-requests --chunked-prefill-size
-                --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --disable-overlap-schedule
-                --deterministic --device --attention-backend --cuda-graph-max-bs --disable-cuda-graph --threads --tp
-                --random-seed --max-body-bytes --max-connections --request-timeout --queue-timeout --drain-timeout
-                --config --profile --dry-run --detach --help'
-            aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
+                --log-level --verbose --mem-fraction-static --max-total-tokens --page-size --quantization
+                --kv-cache-dtype --disable-radix-cache --max-running-requests --max-queued-requests
+                --chunked-prefill-size --schedule-policy --speculative-algorithm --speculative-num-draft-tokens
+                --disable-overlap-schedule --deterministic --device --attention-backend --cuda-graph-max-bs
+                --disable-cuda-graph --threads --tp --random-seed --max-body-bytes --max-connections
+                --request-timeout --queue-timeout --drain-timeout --config --profile --dry-run --detach --help'
+            aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level -v
                 --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
                 --max-num-batched-tokens --scheduling-policy --no-async-scheduling --enable-deterministic-inference
                 --max-cudagraph-capture-size --enforce-eager -t -tp --tp-size --tensor-parallel-size -d --background
@@ -73,14 +73,14 @@ _sgl_place() {
         'bench one-batch')
             flags='--model --batch --input-len --output-len --repeat --temperature --seed --parts --no-breakdown --json
                 --model-path --revision --served-model-name --tokenizer --chat-template --load-format --dtype
-                --max-model-len --trust-remote-code --host --port --api-key --api-key-file --log-level
+                --max-model-len --trust-remote-code --host --port --api-key --api-key-file --log-level --verbose
                 --mem-fraction-static --max-total-tokens --page-size --quantization --kv-cache-dtype
                 --disable-radix-cache --max-running-requests --max-queued-requests --chunked-prefill-size
                 --schedule-policy --speculative-algorithm --speculative-num-draft-tokens --disable-overlap-schedule
                 --deterministic --device --attention-backend --cuda-graph-max-bs --disable-cuda-graph --threads --tp
                 --random-seed --max-body-bytes --max-connections --request-timeout --queue-timeout --drain-timeout
                 --config --profile --dry-run --detach --help'
-            aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
+            aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level -v
                 --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
                 --max-num-batched-tokens --scheduling-policy --no-async-scheduling --enable-deterministic-inference
                 --max-cudagraph-capture-size --enforce-eager -t -tp --tp-size --tensor-parallel-size -d --background
@@ -90,13 +90,13 @@ _sgl_place() {
         'bench startup')
             flags='--model --starts --keep-cache --json --model-path --revision --served-model-name --tokenizer
                 --chat-template --load-format --dtype --max-model-len --trust-remote-code --host --port --api-key
-                --api-key-file --log-level --mem-fraction-static --max-total-tokens --page-size --quantization
-                --kv-cache-dtype --disable-radix-cache --max-running-requests --max-queued-requests
+                --api-key-file --log-level --verbose --mem-fraction-static --max-total-tokens --page-size
+                --quantization --kv-cache-dtype --disable-radix-cache --max-running-requests --max-queued-requests
                 --chunked-prefill-size --schedule-policy --speculative-algorithm --speculative-num-draft-tokens
                 --disable-overlap-schedule --deterministic --device --attention-backend --cuda-graph-max-bs
                 --disable-cuda-graph --threads --tp --seed --max-body-bytes --max-connections --request-timeout
                 --queue-timeout --drain-timeout --config --profile --dry-run --detach --help'
-            aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level
+            aliases='-m --alias --tokenizer-path --context-length --ctx-size -c --uvicorn-log-level -v
                 --gpu-memory-utilization --block-size -q --no-enable-prefix-caching --max-num-seqs
                 --max-num-batched-tokens --scheduling-policy --no-async-scheduling --enable-deterministic-inference
                 --max-cudagraph-capture-size --enforce-eager -t -tp --tp-size --tensor-parallel-size --random-seed

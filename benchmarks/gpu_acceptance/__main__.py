@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(items: Sequence[Any], facts: dict[str, Any], options: argparse.Namespace) -> int:
     from benchmarks.gpu_acceptance import report
     from benchmarks.gpu_acceptance.apart import run_apart
-    from benchmarks.gpu_acceptance.goals import ceilings, judge
+    from benchmarks.gpu_acceptance.goals import ceilings, judge, ratios
     from benchmarks.gpu_acceptance.place import Place
     from benchmarks.gpu_acceptance.rows import Figure, Row
     from benchmarks.gpu_acceptance.worker import run_items
@@ -86,10 +86,10 @@ def _run(items: Sequence[Any], facts: dict[str, Any], options: argparse.Namespac
 
     (run_items if place.rehearsal else run_apart)(items, place, lambda name: None, emit)
     figures = {row.name: row for row in rows if isinstance(row, Figure)}
+    figures |= ratios(figures)
     verdicts = judge(figures, facts["gpu"], rehearsal=place.rehearsal)
     if verdicts:
         print(f"\n{report.table(verdicts)}\n{report.machine_line(ceilings(figures))}")
-        print("\n".join(report.beside(verdicts)))
     print(f"\n{report.summary(rows, verdicts)}")
     if place.rehearsal:
         print("A rehearsal: no figure here says anything about speed, and nothing was written.")

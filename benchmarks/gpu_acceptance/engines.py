@@ -226,7 +226,7 @@ class Bench:
         wishes["device"] = "cuda" if on_gpu and not self.place.rehearsal else "cpu"
         if model == "trained":
             return EngineConfig(model_path=self.place.model or str(builtin.folder()), **wishes)
-        return EngineConfig(model_path=str(self._folder(model, layers)), load_format="dummy", **wishes)
+        return EngineConfig(model_path=str(self.folder(model, layers)), load_format="dummy", **wishes)
 
     def setting(self, name: str) -> object:
         """What the last engine turned out to be."""
@@ -249,7 +249,8 @@ class Bench:
         self.close()
         self._folders.cleanup()
 
-    def _folder(self, model: str, layers: int | None) -> Path:
+    def folder(self, model: str, layers: int | None = None) -> Path:
+        """One with the config of a model and no weights; it goes at the end."""
         folder = Path(self._folders.name) / f"{model}-{layers or 'all'}"
         if not folder.is_dir():
             folder.mkdir()

@@ -14,7 +14,7 @@ from benchmarks.gpu_acceptance.roofline import PUBLISHED, Ceilings
 from benchmarks.gpu_acceptance.rows import Checked, Figure, Row, as_json
 
 RESULTS: Final = Path(__file__).resolve().parent.parent / "results"
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 HEADINGS: Final = ("", "", "measured", "spread", "goal", "", "of limit", "of published", "time on the device")
 TOLD: Final = (
     "gpu",
@@ -77,11 +77,6 @@ def machine_line(machine: Ceilings) -> str:
     )
 
 
-def beside(verdicts: Iterable[Verdict]) -> list[str]:
-    """What goals ask for that this command does not measure."""
-    return [f"{each.goal.name} asks for more: {each.goal.beside}" for each in verdicts if each.goal.beside]
-
-
 def failures(rows: Iterable[Row]) -> list[Checked]:
     """What went wrong."""
     return [row for row in rows if isinstance(row, Checked) and row.status == "failed"]
@@ -125,7 +120,6 @@ def content(
                 "verdict": each.word,
                 "share_of_measured_limit": each.measured_share,
                 "share_of_published_limit": each.published_share,
-                "beside": each.goal.beside,
             }
             for each in verdicts
         ],

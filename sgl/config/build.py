@@ -22,6 +22,9 @@ def build_config(settings: Mapping[str, Setting], problems: list[UsageError]) ->
     for name, setting in settings.items():
         if not is_unready(name, setting):
             fields.update(dict.fromkeys(BY_SPELLING[name].sets, setting.value))
+    verbose = settings.get("--verbose")
+    if verbose is not None and verbose.value:
+        fields["log_level"] = fields["engine.log_level"] = "debug"
     fields.setdefault("engine.model_path", builtin.NAME)
     fields.setdefault("served_model_name", _names_of(str(fields["engine.model_path"])))
     key_file = settings.get("--api-key-file")

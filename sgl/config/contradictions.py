@@ -44,6 +44,11 @@ def contradictions(settings: Mapping[str, Setting]) -> Iterator[UsageError]:
             f"{largest.written} says how far CUDA graphs go, and {eager.written} turns them off",
             hint="give one of them",
         )
+    level, verbose = settings.get("--log-level"), settings.get("--verbose")
+    # What a file or a variable says is for good, and --verbose an exception to it.
+    quieter = level is not None and level.origin.startswith("-") and level.value != "debug"
+    if level is not None and quieter and verbose is not None and verbose.value:
+        yield UsageError(f"{verbose.written} logs everything, and {level.written} does not", hint="give one of them")
     document = settings.get("--json")
     printing = [settings[name] for name in ("--dry-run", "--detach") if name in settings]
     if document is not None and document.value and not any(setting.value for setting in printing):

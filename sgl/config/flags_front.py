@@ -148,6 +148,16 @@ FRONT_FLAGS: Final = (
         common=True,
     ),
     Flag(
+        "--verbose",
+        Switch(),
+        (),
+        SERVER,
+        "Log everything, as --log-level debug does: also what --quantization did to each weight.",
+        aliases=("-v",),
+        common=True,
+        lasting=False,
+    ),
+    Flag(
         "--max-body-bytes",
         Integer(1024, 2**40, metavar="BYTES"),
         ("max_body_bytes",),

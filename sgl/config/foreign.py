@@ -22,7 +22,6 @@ RENAMED: Final = {
         "--request-timeout": "--timeout -to --watchdog-timeout",
         "--threads": "--threads-batch -tb",
         "--chat-template": "--chat-template-file",
-        "--log-level": "--verbose -v",
     }.items()
     for theirs in spellings.split()
 }

@@ -66,7 +66,6 @@ OTHER_ENGINES = [
     ("-p", "--port"),
     ("--hostname", "--host"),
     ("--timeout", "--request-timeout"),
-    ("--verbose", "--log-level"),
     ("--enable-reasoning", "reasoning is part of the answer's text"),
     ("--reasoning-parser=deepseek_r1", "reasoning is part of the answer's text"),
     ("--tool-call-parser", "no tool calls"),

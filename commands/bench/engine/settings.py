@@ -69,6 +69,6 @@ def read_settings(words: Sequence[str], environ: Mapping[str, str]) -> Settings:
         engine,
         model_path=str(folder),
         max_queued_requests=engine.max_queued_requests or NO_QUEUE_LIMIT,
-        log_level=engine.log_level if "--log-level" in arguments.settings else "error",
+        log_level=engine.log_level if arguments.settings.keys() & {"--log-level", "--verbose"} else "error",
     )
     return Settings(engine.model_path, replace(config, engine=own, tokenizer_path=tokenizer), arguments.notices)

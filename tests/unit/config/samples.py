@@ -19,7 +19,7 @@ _TEXTS: Final = {
     "--load-format": "dummy",
     "--speculative-algorithm": "ngram",
     "--schedule-policy": "lpm",
-    "--log-level": "warn",
+    "--log-level": "debug",
     "--mem-fraction-static": "0.25",
     "--request-timeout": "1.5",
     "--max-model-len": "0.25k",

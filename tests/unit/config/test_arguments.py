@@ -122,6 +122,15 @@ def test_switches_take_no_word_but_may_be_turned_off() -> None:
 def test_the_log_level_goes_to_both_processes() -> None:
     config = parse("m --log-level warn").config
     assert config.log_level == config.engine.log_level == "warning"
+    for words in ("m -v", "m --verbose", "m -v --log-level debug"):
+        config = parse(words).config
+        assert config.log_level == config.engine.log_level == "debug"
+
+
+def test_verbose_is_for_once_what_a_variable_says_for_good() -> None:
+    assert parse_serve(["m", "-v"], {"SGL_LOG_LEVEL": "error"}).config.log_level == "debug"
+    with pytest.raises(UsageError, match=r"^-v logs everything, and --log-level warn does not$"):
+        parse("m -v --log-level warn")
 
 
 def test_names_and_keys_add_up() -> None:

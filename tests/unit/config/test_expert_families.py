@@ -171,5 +171,5 @@ def test_experts_in_one_tensor_are_quantised_at_load_unless_they_are_already() -
     held = [holding for _, _, holding in quantised_products(model)]
     assert len(held) == model.num_layers * (2 + 2 * 3)
     mxfp4 = model_of("gpt-oss", **widths, quantization_config={"quant_method": "mxfp4"})
-    with pytest.raises(UsageError, match="^--quantization int4: the checkpoint is quantised already"):
+    with pytest.raises(UsageError, match=r"^--quantization int4: the checkpoint is quantised already"):
         quantize_at_load(mxfp4, "int4")

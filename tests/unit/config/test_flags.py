@@ -16,9 +16,10 @@ from sgl.config.server import ServerConfig
 
 ENDS_BEFORE_THE_CONFIG = {
     *("--revision", "--trust-remote-code", "--api-key-file"),
-    *("--config", "--profile", "--dry-run", "--json", "--detach"),
+    *("--config", "--profile", "--dry-run", "--json", "--detach", "--verbose"),
 }
-"""Flags without a field of the config: they choose files, refuse, or decide what is done with the config."""
+"""Flags without a field of the config: they choose files, refuse, stand for another flag, or decide what is done with
+the config."""
 
 
 def by_flag(flag: Flag) -> str:
@@ -54,7 +55,7 @@ def test_every_field_of_the_config_has_a_flag_and_every_flag_a_field() -> None:
 
 def test_what_is_about_one_start_has_no_place_in_a_file() -> None:
     assert {flag.name for flag in SERVE_FLAGS if not flag.lasting} == {
-        *("--config", "--profile", "--dry-run", "--json", "--detach"),
+        *("--config", "--profile", "--dry-run", "--json", "--detach", "--verbose"),
     }
 
 

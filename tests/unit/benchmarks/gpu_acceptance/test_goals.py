@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.gpu_acceptance import workload
-from benchmarks.gpu_acceptance.goals import COPY, GOALS, LARGE, LLAMA, PRODUCT, SMALL, ceilings, judge
+from benchmarks.gpu_acceptance.goals import COPY, GOALS, LARGE, LLAMA, PRODUCT, SMALL, ceilings, judge, ratios
 from benchmarks.gpu_acceptance.roofline import BF16, FP8, INT4, PUBLISHED, Ceilings, shape
 from benchmarks.gpu_acceptance.rows import Figure
 
@@ -96,6 +96,18 @@ def test_a_share_of_copying_is_of_what_was_measured() -> None:
     figures = {COPY: figure(COPY, 1000.0), "G11 8k": figure("G11 8k", 860.0)}
     (found,) = judge(figures, "NVIDIA L4", rehearsal=False)
     assert found.word == "met", "this goal is one for any machine"
+
+
+def test_ratios_to_the_peer_are_of_medians_and_judged_on_any_gpu() -> None:
+    figures = {
+        each.name: each for each in (figure("G6", 30.0, 33.0), figure("G6 mini-sglang", 28.0), figure("G7", 1.0))
+    }
+    assert list(found := ratios(figures)) == ["G6 ratio"]
+    assert found["G6 ratio"].value == pytest.approx(31.5 / 28)
+    verdicts = {each.goal.name: each.word for each in judge(figures | found, "NVIDIA L4", rehearsal=False)}
+    assert verdicts["G6 ratio"] == "met"
+    slower = found | {"G6 ratio": figure("G6 ratio", 1.09)}
+    assert [each.word for each in judge(slower, H200, rehearsal=False)] == ["NOT met"]
 
 
 def test_goals_are_for_one_gpu_and_not_for_rehearsals() -> None:

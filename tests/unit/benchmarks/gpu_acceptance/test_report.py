@@ -32,11 +32,6 @@ def test_the_summary_names_every_failure_and_where_it_was() -> None:
     assert "  line 3" in text
 
 
-def test_what_a_goal_asks_for_beside_is_said() -> None:
-    verdicts = judge({"G6": Figure("G6", (30_000.0,), "tok/s", "")}, "NVIDIA H200", rehearsal=False)
-    assert report.beside(verdicts) == ["G6 asks for more: and 1.10 of mini-sglang on this machine"]
-
-
 def test_results_are_written_beside_those_of_the_same_day(tmp_path: Path) -> None:
     verdicts = judge({"G1": FIGURE}, "NVIDIA H200", rehearsal=False)
     fields = report.content({"gpu": "NVIDIA H200"}, ROWS, verdicts, quick=True)
