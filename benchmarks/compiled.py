@@ -21,6 +21,7 @@ FIRST_DEPENDENT: Final = 90
 
 _WIDE_LOAD: Final = re.compile(r"\b(LDG\.E[.\w]*\.128|LDGSTS[.\w]*\.128|UTMALDG)")
 _TENSOR_CORES: Final = re.compile(r"\b(HMMA|IMMA|QMMA|HGMMA|IGMMA|QGMMA|OMMA|UTCHMMA|UTCIMMA|UTCQMMA|DMMA)\b")
+_FENCE: Final = re.compile(r"\bMEMBAR\.\w+\.GPU\b.*?\bATOMG[.\w]*\.STRONG\.GPU\b.*?\bCCTL\.IVALL\b", re.DOTALL)
 _SPILL: Final = re.compile(r"\b(STL|LDL)\b")
 _WAIT: Final = re.compile(r"\bACQBULK\b")
 
@@ -36,6 +37,7 @@ class Compiled:
         wide_loads: Loads of 16 bytes from global memory.
         tensor_cores: Products on tensor cores.
         spills: Loads and stores of local memory.
+        fences: Atomic operations behind a fence of memory for the whole GPU and before an invalidation of the L1 cache.
         waits: Waits for the kernel in front (programmatic dependent launch).
     """
 
@@ -46,6 +48,7 @@ class Compiled:
     tensor_cores: int
     spills: int
     waits: int
+    fences: int
 
 
 def compile_variant(variant: Variant, capability: int) -> Compiled:
@@ -72,13 +75,16 @@ def compile_variant(variant: Variant, capability: int) -> Compiled:
         attrs={(index,): [["tt.divisibility", 16]] for index in aligned},
     )
     options: dict[str, object] = {"num_warps": variant.warps, "num_stages": variant.stages}
+    if variant.maxnreg is not None:
+        options["maxnreg"] = variant.maxnreg
     if dependent:
         options["launch_pdl"] = True
     compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
-    return _facts(compiled.asm["cubin"], int(compiled.metadata.shared))
+    return read_code(compiled.asm["cubin"], int(compiled.metadata.shared))
 
 
-def _facts(cubin: bytes, shared: int) -> Compiled:
+def read_code(cubin: bytes, shared: int) -> Compiled:
+    """The facts of machine code, whose block uses ``shared`` bytes."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "kernel.cubin"
         file.write_bytes(cubin)
@@ -95,6 +101,7 @@ def _facts(cubin: bytes, shared: int) -> Compiled:
         tensor_cores=len(_TENSOR_CORES.findall(code)),
         spills=len(_SPILL.findall(code)),
         waits=len(_WAIT.findall(code)),
+        fences=len(_FENCE.findall(code)),
     )
 
 
@@ -116,5 +123,7 @@ def faults(variant: Variant, capability: int, compiled: Compiled) -> Iterator[st
         yield "no loads of 16 bytes"
     if variant.tensor_cores and not compiled.tensor_cores:
         yield "no products on tensor cores"
+    if variant.fences and not compiled.fences:
+        yield "no atomic operation that orders memory for the whole GPU"
     if variant.dependent and capability >= FIRST_DEPENDENT and not compiled.waits:
         yield "no wait for the kernel in front"

@@ -43,10 +43,11 @@ class GpuInfo:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A Python package: its version, or why it cannot be imported."""
+    """A Python package: its version, or why it cannot be imported, or, with a ``remedy``, why it does not run."""
 
     version: str = ""
     problem: str = "it is not installed"
+    remedy: str = ""
 
     @property
     def usable(self) -> bool:
@@ -154,6 +155,8 @@ def _missing(torch: Torch, gpu: GpuInfo | None, triton: Package, *, interpreted:
         )
     if interpreted:
         return f"{INTERPRET}=1 has kernels interpreted on the CPU", f"unset {INTERPRET}"
+    if triton.remedy:
+        return f"triton does not run here: {triton.problem}", triton.remedy
     if not triton.usable:
         return f"triton cannot be imported: {triton.problem}", "pip install triton"
     return "", ""

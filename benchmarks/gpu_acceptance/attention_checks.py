@@ -39,16 +39,14 @@ def decode(form: str) -> Callable[[Place], Measured]:
         from sgl.kernels.twins.decode_attention import decode_attention as twin
 
         lengths = place.pick((1, 16, 17, 300, 1000), (1, 20))
-        case, heads = _case(place, form, lengths, (1,) * len(lengths))
+        case, heads = case_of(place, form, lengths, (1,) * len(lengths))
         there = case.on(place.device)
         keys, values, table, lens = there.pool
-        wanted = _twin(twin, case)
-        results = []
-        for fixed in (False, True):
-            workspace = _workspace(place, len(lengths), heads, case.query.shape[-1])
-            paging = {**there.given, "workspace": workspace, "fixed_splits": fixed}
-            results.append(like(decode_attention(there.query, keys, values, table, lens, **paging), wanted))
-        return worst(results)
+        wanted = twin_of(twin, case)
+        workspace = workspace_for(place, len(lengths), heads, case.query.shape[-1])
+        return like(
+            decode_attention(there.query, keys, values, table, lens, workspace=workspace, **there.given), wanted
+        )
 
     return run
 
@@ -62,16 +60,12 @@ def extend(form: str) -> Callable[[Place], Measured]:
 
         lengths = place.pick((7, 40, 130, 513), (5, 20))
         counts = place.pick((7, 1, 130, 65), (5, 3))
-        case, _ = _case(place, form, lengths, counts)
+        case, _ = case_of(place, form, lengths, counts)
         there = case.on(place.device)
         keys, values, table, lens = there.pool
-        wanted = _twin(twin, case, case.starts)
-        results = []
-        for fixed in (False, True):
-            paging = {**there.given, "longest_query": case.longest, "fixed_tiles": fixed}
-            got = extend_attention(there.query, keys, values, table, lens, there.starts, **paging)
-            results.append(like(got, wanted))
-        return worst(results)
+        wanted = twin_of(twin, case, case.starts)
+        paging = {**there.given, "longest_query": case.longest}
+        return like(extend_attention(there.query, keys, values, table, lens, there.starts, **paging), wanted)
 
     return run
 
@@ -100,11 +94,42 @@ def latent(place: Place) -> Measured:
         heads=heads,
         rank=rank,
         multiprocessors=place.multiprocessors,
-        fixed_splits=False,
         device=place.device,
     )
     results.append(like(latent_decode(there.query, layer, *there.pool[2:], workspace=workspace, **paging), wanted))
     return worst(results)
+
+
+def latent_expanded(place: Place) -> Measured:
+    """The same with keys and values by heads: gathered, and attended to by prompts, some behind a cached prefix."""
+    from sgl.kernels.triton.latent import LatentLayer
+    from sgl.kernels.triton.latent_expanded import expanded_attention
+    from sgl.kernels.triton.latent_gather import gather_latents
+    from sgl.kernels.twins.latent_expanded import expanded_attention as twin
+    from sgl.kernels.twins.latent_expanded import gather_latents as gather_twin
+
+    heads, rank, rope, wide = place.pick((16, 512, 64, 128), (3, 32, 16, 16))
+    lengths, counts = place.pick((7, 40, 300, 700), (5, 20)), place.pick((7, 9, 300, 130), (5, 3))
+    case = paged(place, lengths, counts, heads=(heads, 1), dim=wide + rope)
+    cached = paged(place, lengths, counts, heads=(1, 1), dim=rank + rope)
+    there = cached.on(place.device)
+    starts = torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
+    compressed, positional = (torch.empty(sum(lengths), size, dtype=place.dtype) for size in (rank, rope))
+    compressed, positional = compressed.to(place.device), positional.to(place.device)
+    layer = LatentLayer.plain(there.pool[0].squeeze(1), rank)
+    paging: dict[str, Any] = {"page_size": PAGE_SIZE, "compressed": compressed, "positional": positional}
+    gather_latents(layer, *there.pool[2:], starts.to(place.device), first=0, **paging)
+    vectors = gather_twin(cached.pool[0].squeeze(1), *cached.pool[2:], page_size=PAGE_SIZE)
+    results = [like(torch.cat([compressed, positional], dim=1), vectors.float())]
+    keys, values = (draw(place, heads, sum(lengths), wide, seed=seed) for seed in (6, 7))
+    given = (case.query, keys, vectors[:, rank:].contiguous(), values, case.pool[3], case.starts, starts)
+    query, *others = (each.to(place.device) for each in given)
+    out = torch.empty(len(query), heads, wide, dtype=place.dtype, device=place.device)
+    keys, shared, values, seq_lens, cu_q, cu_k = others
+    expanded_attention(
+        query, keys, shared, values, seq_lens, cu_q, cu_k, longest_query=case.longest, scale=0.1, out=out
+    )
+    return worst([*results, like(out, twin(*given, scale=0.1))])
 
 
 def merged(place: Place) -> Measured:
@@ -119,13 +144,15 @@ def merged(place: Place) -> Measured:
     return worst(like(mine, theirs) for mine, theirs in zip(got, twin(*parts), strict=True))
 
 
-def _twin(twin: Any, case: Paged, *starts: Tensor) -> Tensor:
+def twin_of(twin: Any, case: Paged, *starts: Tensor) -> Tensor:
     """Its results, without the log-sum-exps beside them."""
     found: Tensor = twin(case.query, *case.pool, *starts, **case.given)[0]
     return found
 
 
-def _case(place: Place, form: str, lengths: tuple[int, ...], counts: tuple[int, ...]) -> tuple[Paged, tuple[int, int]]:
+def case_of(
+    place: Place, form: str, lengths: tuple[int, ...], counts: tuple[int, ...]
+) -> tuple[Paged, tuple[int, int]]:
     """A batch with what its form asks for, and its heads."""
     options = dict(FORMS[form])
     heads = place.pick((32, 8), (4, 2))
@@ -139,7 +166,8 @@ def _case(place: Place, form: str, lengths: tuple[int, ...], counts: tuple[int, 
     return case, heads
 
 
-def _workspace(place: Place, batch: int, heads: tuple[int, int], dim: int) -> Any:
+def workspace_for(place: Place, batch: int, heads: tuple[int, int], dim: int) -> Any:
+    """Of decode attention."""
     from sgl.kernels.triton.decode_splits import DecodeWorkspace
 
     return DecodeWorkspace.allocate(

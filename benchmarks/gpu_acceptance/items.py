@@ -9,11 +9,15 @@ from typing import Final
 from benchmarks.gpu_acceptance import attention_checks as attention
 from benchmarks.gpu_acceptance import engine_checks as engine
 from benchmarks.gpu_acceptance import engine_figures as speed
+from benchmarks.gpu_acceptance import fixed_checks as fixed
 from benchmarks.gpu_acceptance import kernel_figures as kernels
+from benchmarks.gpu_acceptance import latent_figures as latents
 from benchmarks.gpu_acceptance import layer_checks as layers
+from benchmarks.gpu_acceptance import merge_checks as merges
+from benchmarks.gpu_acceptance import peer
 from benchmarks.gpu_acceptance import product_checks as products
 from benchmarks.gpu_acceptance.engines import Bench
-from benchmarks.gpu_acceptance.goals import LARGE, LLAMA, SMALL
+from benchmarks.gpu_acceptance.goals import LARGE, LLAMA, SMALL, peer_name
 from benchmarks.gpu_acceptance.place import Place
 from benchmarks.gpu_acceptance.rows import Figure
 from sgl.selftest.case import Measured
@@ -58,6 +62,11 @@ def _measured(name: str, group: str, measure: Measure, seconds: float = 600) -> 
     return Item(name, group, seconds, measure=measure)
 
 
+def _peer(goal: str, model: str) -> Item:
+    name = peer_name(goal)
+    return Item(name, name, 900, check=peer.installed, measure=peer.offline(goal, model))
+
+
 def _alone(measure: Callable[[Place], Iterator[Figure]]) -> Measure:
     return lambda bench: measure(bench.place)
 
@@ -69,10 +78,15 @@ CHECKS: Final = (
     _kernel("heads, int8", layers.heads("int8")),
     _kernel("heads, fp8", layers.heads("fp8_e4m3")),
     *(_kernel(f"decode attention, {form}", attention.decode(form)) for form in attention.FORMS),
+    _kernel("decode attention, repeated", merges.repeated),
     *(_kernel(f"prompt attention, {form}", attention.extend(form)) for form in attention.FORMS),
+    *(_kernel(f"fixed attention, {form}", fixed.fixed(form)) for form in attention.FORMS),
     _kernel("latent attention", attention.latent),
+    _kernel("latent attention, fixed", fixed.fixed_latent),
+    _kernel("latent attention, expanded", attention.latent_expanded),
     _kernel("merge", attention.merged),
     _kernel("few rows", products.few_rows),
+    _kernel("few rows, activated", products.activated),
     _kernel("int4", products.int4),
     _kernel("int8", products.int8),
     _kernel("fp8", products.fp8),
@@ -95,6 +109,7 @@ MEASURES: Final = (
     _measured("ceilings", "machine", _alone(kernels.ceilings), 120),
     _measured("G11", "machine", _alone(kernels.attention), 300),
     _measured("G12", "machine", _alone(kernels.int4), 300),
+    _measured("latent prompts", "machine", _alone(latents.latent), 300),
     _measured("G1", "8b", speed.single("G1", LLAMA)),
     _measured("G5", "8b", speed.batched),
     _measured("G9", "8b", speed.first_tokens),
@@ -103,7 +118,9 @@ MEASURES: Final = (
     _measured("G3", "8b int4", speed.single("G3", LLAMA, "int4")),
     _measured("G4", "0.6b", speed.single("G4", SMALL)),
     _measured("G6", "0.6b", speed.offline("G6", SMALL)),
+    _peer("G6", SMALL),
     _measured("G7", "14b", speed.offline("G7", LARGE), 900),
+    _peer("G7", LARGE),
 )
 
 ITEMS: Final = (*CHECKS, *MEASURES)

@@ -39,6 +39,41 @@ def few_rows(place: Place) -> Measured:
     return worst(results)
 
 
+def activated(place: Place) -> Measured:
+    """The same with the nonlinearity of a feed-forward block behind it, and with 4-bit weights."""
+    from sgl.kernels.epilogue import Epilogue
+    from sgl.kernels.grouped import pack_int4
+    from sgl.kernels.triton import int4, skinny
+    from sgl.kernels.twins import int4 as int4_twin
+    from sgl.kernels.twins import skinny as twin
+
+    outputs, columns, group = place.pick((3072, 4096, 128), (32, 128, 64))
+    weight, bias = draw(place, outputs, columns, seed=1) / 16, draw(place, outputs, seed=3)
+    fp8, fp8_scale = _fp8(outputs, columns)
+    codes = torch.randint(0, 16, (outputs, columns), generator=generator(), dtype=torch.uint8)
+    scale = torch.rand(outputs, columns // group, generator=generator(1)) / 64 + 0.01
+    zero = torch.full_like(scale, 7.0)
+    there = [each.to(place.device) for each in (weight, bias, fp8, fp8_scale, codes, scale, zero)]
+    packed, packed_there = pack_int4(codes, scale, zero, place.dtype), pack_int4(*there[4:], place.dtype)
+    results = []
+    for epilogue in (Epilogue("silu", True), Epilogue("gelu_tanh", True), Epilogue("gelu", False)):
+        for rows in place.pick((1, 8), (2,)):
+            x = draw(place, rows, columns) / 8
+            on = x.to(place.device)
+            results += [
+                like(
+                    skinny.skinny(on, there[0], there[1], epilogue=epilogue),
+                    twin.skinny(x, weight, bias, epilogue=epilogue),
+                ),
+                like(
+                    skinny.skinny_fp8(on, there[2], there[3], epilogue=epilogue),
+                    twin.skinny_fp8(x, fp8, fp8_scale, epilogue=epilogue),
+                ),
+                like(int4.w4a16(on, packed_there, epilogue=epilogue), int4_twin.w4a16(x, packed, epilogue=epilogue)),
+            ]
+    return worst(results)
+
+
 def int4(place: Place) -> Measured:
     """4-bit weights in groups, with and without zero points, for few rows and many."""
     from sgl.kernels.grouped import pack_int4

@@ -13,40 +13,14 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from sgl.attention.flashinfer_pages import (
-    LEAST_WORKSPACE,
-    LONGER,
-    SINGLE,
-    PartLengths,
-    StepPages,
-    part_of,
-    told,
-)
+from sgl.attention.flashinfer_pages import LONGER, SINGLE, PartLengths, StepPages, part_of, told
 from sgl.batch.paged import HostLayout, PagedBatch
+from sgl.config.flashinfer import CAPTURED_PLAN_BYTES, workspace_bytes
 from sgl.kernels.fused import KvTarget
 from sgl.kvcache.pool import KVPool
 
 TENSOR_CORE_GROUP: Final = 4
 """Query heads for each KV head from which single queries are multiplied by tensor cores, which pad them to a tile."""
-CAPTURED_PLAN_BYTES: Final = 2**20
-"""A plan of single queries is a few int32 for each block: 100 KiB for 8192 of them. Unless it is told, FlashInfer takes
-8 MiB for every captured size, on the device and page-locked on the host."""
-_WAVE: Final = 2
-"""Blocks for each multiprocessor that FlashInfer splits long sequences for."""
-_WIDEST_TILE: Final = 128
-_NARROW_TILES: Final = (16, 64)
-"""Packed queries of a block that has no more of them, and of one that has more (FA2 kernels)."""
-
-
-def workspace_bytes(*, heads: int, kv_heads: int, head_dim: int, multiprocessors: int, largest_captured: int) -> int:
-    """Bytes for float32 partial results of split sequences: for any prompt, and for captured steps, which are split
-    whatever their lengths."""
-    group, row = heads // kv_heads, 4 * (head_dim + 1)
-    blocks = _WAVE * multiprocessors // kv_heads
-    tile = next((tile for tile in _NARROW_TILES if group <= tile), _WIDEST_TILE)
-    captured = max(blocks, -(-largest_captured * group // tile) + largest_captured)
-    needed = heads * row * max(blocks * _WIDEST_TILE, captured * tile)
-    return max(LEAST_WORKSPACE, -(-needed // 2**20) * 2**20 + 2**20)
 
 
 class FlashInferAttention:

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sgl.attention.flashinfer_pages import LEAST_WORKSPACE, PartLengths, StepPages, told
+from sgl.attention.flashinfer_pages import PartLengths, StepPages, told
 from sgl.batch.paged import HostLayout, PagedBatch
+from sgl.config.flashinfer import LEAST_WORKSPACE
 from sgl.config.latent import LatentConfig
 from sgl.kernels.latent import KvUp
 from sgl.kernels.triton.latent import LatentLayer

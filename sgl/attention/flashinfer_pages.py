@@ -18,8 +18,6 @@ from torch import Tensor
 from sgl.batch.paged import HostLayout, Lengths, PagedBatch
 from sgl.kernels.triton.flatten import flatten_pages
 
-LEAST_WORKSPACE: Final = 128 * 2**20
-"""Bytes that FlashInfer recommends for partial results of split sequences."""
 PARTS: Final = 3
 """Arrays on the host: of all sequences, of those with one token, and of longer ones."""
 WHOLE, SINGLE, LONGER = range(PARTS)

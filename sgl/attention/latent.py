@@ -42,7 +42,7 @@ from sgl.attention.kernel import Flash
 from sgl.attention.merge import merge
 from sgl.attention.segments import Run, clip_runs
 from sgl.batch.context import Span
-from sgl.config.latent import EXPANDED_ELEMENTS, LatentConfig
+from sgl.config.latent import EXPANDED_ELEMENTS, LatentConfig, expanding_pays
 from sgl.kernels.latent import KvUp
 from sgl.kvcache.latent import VectorPool
 
@@ -91,17 +91,14 @@ class CpuLatentAttention:
         )
 
     def expands(self, span: Span) -> bool:
-        """Whether expanding the prefix is less work than attending to wide vectors; counts multiplications per head.
-
-        The new tokens cost one product with the matrix either way.
-        """
-        if self.deterministic or span.count == 1:
-            return False
-        latent = self.latent
-        prefix = span.first_position
-        pairs = span.count * prefix + span.count * (span.count + 1) // 2
-        spent = prefix * latent.kv_rank * (latent.nope_dim + latent.value_dim)
-        return spent < pairs * 2 * (latent.cached_width - self.expanded_width)
+        """Whether expanding is less work (`expanding_pays`); the attention call takes keys and values of one width."""
+        return not self.deterministic and expanding_pays(
+            self.latent,
+            count=span.count,
+            prefix=span.first_position,
+            absorbed=2 * self.latent.cached_width,
+            expanded=2 * self.expanded_width,
+        )
 
     def plan(self, spans: Sequence[Span], slots: Tensor) -> PlannedLatentAttention:
         """Plans one batch.

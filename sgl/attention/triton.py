@@ -1,7 +1,7 @@
 """Attention on a GPU by our own kernels: those of `sgl.kernels.triton`, planned once per batch.
 
-Sequences of one token go through the split decode kernel, longer ones through the extend kernel. In deterministic mode
-all go through the extend kernel with tiles of one size, whose order of summation depends on a token's position alone.
+Sequences of one token go through the split decode kernel, longer ones through the extend kernel. Bits depend on the
+batch; `sgl.attention.triton_fixed` is for deterministic mode.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ class TritonAttention:
         scale: Scores are multiplied with it; None is head_dim ** -0.5.
         largest_batch: Most sequences of one token in a step.
         multiprocessors: Of the GPU: long sequences are split so that all of them have work.
-        deterministic: The same bits whatever the batch and chunks.
         dependent: The GPU starts a kernel before the one in front has ended (compute capability 90).
     """
 
@@ -47,7 +46,6 @@ class TritonAttention:
         scale: float | None,
         largest_batch: int,
         multiprocessors: int,
-        deterministic: bool,
         dependent: bool,
         device: torch.device,
     ) -> None:
@@ -56,7 +54,6 @@ class TritonAttention:
         self.softcap = softcap
         self.scale = pool.head_dim**-0.5 if scale is None else scale
         self.page_size = page_size
-        self.deterministic = deterministic
         self.dependent = dependent
         self.workspace = DecodeWorkspace.allocate(
             largest_batch=largest_batch,
@@ -81,7 +78,7 @@ class PlannedTritonAttention:
     def __init__(self, backend: TritonAttention, batch: PagedBatch) -> None:
         self._backend = backend
         self._batch = batch
-        self._decodes = 0 if backend.deterministic else batch.decodes
+        self._decodes = batch.decodes
         self._starts = starts_behind(batch, self._decodes)
 
     def target(self, layer: int) -> KvTarget:
@@ -138,7 +135,6 @@ class PlannedTritonAttention:
             key_multipliers=stored.key_multipliers,
             value_multipliers=stored.value_multipliers,
             storage=stored.storage,
-            fixed_tiles=backend.deterministic,
             out=out[first:],
         )
 

@@ -100,11 +100,14 @@ class ForwardContext:
         token_ids: int64 [tokens].
         positions: int64 [tokens].
         planned: The planned attention of this batch, of the model's kind.
+        slots: int64 [tokens], where each token is kept, -1 for rows that only pad a captured batch, of which layers may
+            spare themselves the work; None where no row does.
     """
 
     token_ids: Tensor
     positions: Tensor
     planned: Attention | PagedAttention | LatentAttention
+    slots: Tensor | None = None
 
     @property
     def attention(self) -> Attention:

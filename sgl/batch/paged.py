@@ -16,7 +16,7 @@ Lengths = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class HostLayout:
-    """The lengths of a step on the host, for backends that plan there. Nobody writes the arrays again.
+    """The lengths of a step on the host, for backends that plan or choose there. Nobody writes the arrays again.
 
     Attributes:
         seq_lens: int32 [sequences], this step's tokens included; 0 for padding.
@@ -48,8 +48,8 @@ class PagedBatch:
         cu_q: int32 [sequences + 1], the first row of each in the batch, and the end.
         decodes: Leading sequences of one token.
         longest_query: Most tokens of a sequence.
-        host: The lengths on the host; None for backends that do not plan there, and in a step that is captured, whose
-            lengths the backend is told before each launch.
+        host: The lengths on the host; None in a step that is captured, whose lengths a backend that plans on the host
+            is told before each launch.
     """
 
     slots: Tensor

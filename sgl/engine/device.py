@@ -18,6 +18,8 @@ import torch
 from sgl.config.engine import EngineConfig
 from sgl.gpu import Accelerator, GpuInfo, Package, Torch, assess, is_interpreted
 
+COMPILER: Final = "install a C compiler and Python's headers (Debian: apt install gcc python3-dev), or set CC"
+CACHE: Final = "set TRITON_CACHE_DIR to a folder that can be written"
 NOT_NEEDED: Final = Package(problem="it was not looked for")
 
 
@@ -34,6 +36,8 @@ def probe_accelerator(config: EngineConfig, environ: Mapping[str, str] = os.envi
     needs_triton = on_gpu or (interpreted and backend == "triton")
     needs_flashinfer = on_gpu and backend in (None, "flashinfer")
     triton = import_package("triton") if needs_triton else NOT_NEEDED
+    if on_gpu and triton.usable and not interpreted:
+        triton = try_triton(triton)
     flashinfer = import_package("flashinfer", "flashinfer-python") if needs_flashinfer else NOT_NEEDED
     return assess(found, gpu, triton, flashinfer, interpreted=interpreted)
 
@@ -52,6 +56,21 @@ def import_package(name: str, distribution: str = "") -> Package:
         lines = str(error).splitlines()
         return Package(problem=f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
     return Package(_version(module, distribution or name))
+
+
+def try_triton(found: Package) -> Package:
+    """Has Triton make what it launches kernels with: C code, compiled once for a machine and kept in its cache."""
+    try:
+        importlib.import_module("triton").runtime.driver.active.get_current_target()
+    except Exception as error:  # Whatever it raises is the reason: a compiler, headers, or libcuda that is not found.
+        no_room = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+        said = f"{type(error).__name__}: {_first_line(error)}"
+        return Package(problem=said, remedy=CACHE if no_room else COMPILER)
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "without a word")
 
 
 def _version(module: ModuleType, distribution: str) -> str:

@@ -94,8 +94,10 @@ class FusedKernels(Protocol):
         """
         ...
 
-    def route(self, logits: Tensor, config: ExpertsConfig, correction: Tensor | None) -> tuple[Tensor, Tensor]:
-        """See `sgl.layers.router.route`; experts come as int32."""
+    def route(
+        self, logits: Tensor, config: ExpertsConfig, correction: Tensor | None, slots: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """See `sgl.layers.router.route`; experts come as int32, and are -1 for rows whose slot is -1."""
         ...
 
     def experts(

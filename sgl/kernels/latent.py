@@ -46,6 +46,13 @@ class KvUp:
         keys = F.linear(latent, self._key.view(heads * nope_dim, rank)).view(-1, heads, nope_dim).transpose(0, 1)
         return keys, torch.matmul(latent, self._value)
 
+    def expand_heads(self, latent: Tensor, heads: slice, keys: Tensor, values: Tensor) -> None:
+        """`expand` of some heads into ``keys`` and ``values``, which may be views of more tokens."""
+        key, value = self._key[heads], self._value[heads]
+        shared = latent.expand(len(key), -1, -1)
+        torch.bmm(shared, key.transpose(1, 2), out=keys)
+        torch.bmm(shared, value, out=values)
+
     def _by_head(self, x: Tensor, weight: Tensor) -> Tensor:
         rows = x.transpose(0, 1)
         if not self._deterministic:

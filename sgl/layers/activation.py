@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sgl.config.model import Activation
+from sgl.kernels.epilogue import Epilogue
 from sgl.kernels.fused import FusedKernels
 from sgl.weights.slot import Slot
 
@@ -39,18 +40,20 @@ class Nonlinear:
     Args:
         gated: See `nonlinearity`.
         fused: A GPU's kernels, or None.
+
+    Attributes:
+        epilogue: The same, for a product that computes both.
     """
 
     def __init__(self, activation: Activation, *, gated: bool, fused: FusedKernels | None = None) -> None:
-        self._activation: Activation = activation
+        self.epilogue = Epilogue(activation, gated)
         self._fused = fused
-        self._gated = gated
         self._apply = nonlinearity(activation, gated=gated)
 
     def forward(self, x: Tensor) -> Tensor:
         """[tokens, width] -> [tokens, inner]."""
         if self._fused is not None:
-            return self._fused.nonlinearity(x, self._activation, gated=self._gated)
+            return self._fused.nonlinearity(x, self.epilogue.activation, gated=self.epilogue.gated)
         return self._apply(x)
 
     def slots(self) -> Iterator[Slot]:
@@ -59,7 +62,8 @@ class Nonlinear:
 
     def finish(self, deterministic: bool) -> None:
         """Sees to it that a row has the same bits in every batch, if asked to."""
-        self._apply = nonlinearity(self._activation, gated=self._gated, deterministic=deterministic)
+        activation, gated = self.epilogue.activation, self.epilogue.gated
+        self._apply = nonlinearity(activation, gated=gated, deterministic=deterministic)
 
     def weight_bytes(self) -> int:
         """None."""

@@ -65,7 +65,7 @@ class ExpertGroup(Group):
         """Args:
             hidden: [tokens, hidden_size].
             weights: float32 [tokens, chosen].
-            chosen: int32 [tokens, chosen].
+            chosen: int32 [tokens, chosen]; -1 is no expert.
 
         Returns:
             [tokens, hidden_size] in the type of ``hidden``.

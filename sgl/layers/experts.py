@@ -55,9 +55,9 @@ class Experts(Group):
         parts += [each for each in (self._shared, self._shared_gate) if each is not None]
         super().__init__(*parts)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """[tokens, hidden_size] -> [tokens, hidden_size]."""
-        weights, chosen = self._router.forward(hidden)
+    def forward(self, hidden: Tensor, slots: Tensor | None = None) -> Tensor:
+        """[tokens, hidden_size] -> [tokens, hidden_size]; for ``slots`` see `Router.forward`."""
+        weights, chosen = self._router.forward(hidden, slots)
         if self._group is not None:
             summed = self._group.forward(hidden, weights, chosen)
         else:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from sgl.config.layout.weight import Matrix
+from sgl.kernels.epilogue import EpilogueMatmul
 from sgl.kernels.matmul import Matmul
+from sgl.layers.activation import Nonlinear
 from sgl.weights.slot import Placement, Slot
 from sgl.weights.store import store
 
@@ -27,6 +29,12 @@ class Linear:
         """[..., inputs] -> [..., width]."""
         assert self._matmul is not None, "finish comes before forward"
         return self._matmul(x)
+
+    def activated(self, x: Tensor, then: Nonlinear) -> Tensor:
+        """[..., inputs] -> [..., inner]: what ``then`` makes of the product, in one kernel where the device has it."""
+        if isinstance(self._matmul, EpilogueMatmul):
+            return self._matmul(x, then.epilogue)
+        return then.forward(self.forward(x))
 
     def slots(self) -> Iterator[Slot]:
         """What the checkpoint must hold."""

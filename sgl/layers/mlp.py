@@ -23,4 +23,4 @@ class MLP(Group):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """[tokens, hidden_size] -> [tokens, hidden_size]."""
-        return self._down.forward(self._activate.forward(self._gate_up.forward(hidden)))
+        return self._down.forward(self._gate_up.activated(hidden, self._activate))

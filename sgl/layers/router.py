@@ -75,10 +75,14 @@ class Router(Group):
         self._correction = None if weights.correction is None else Values(weights.correction, place)
         super().__init__(self._projection, *([] if self._correction is None else [self._correction]))
 
-    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """[tokens, hidden_size] -> float32 weights and experts, each [tokens, chosen]; see `route`."""
+    def forward(self, hidden: Tensor, slots: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """[tokens, hidden_size] -> float32 weights and experts, each [tokens, chosen]; see `route`.
+
+        Args:
+            slots: `sgl.batch.context.ForwardContext.slots`; rows that pad choose no expert, where kernels are fused.
+        """
         correction = None if self._correction is None else self._correction.values
         logits = self._projection.forward(hidden)
         if self._fused is not None:
-            return self._fused.route(logits, self._config, correction)
+            return self._fused.route(logits, self._config, correction, slots)
         return route(logits, self._config, correction)

@@ -60,7 +60,13 @@ class DecoderLayer(Group):
         normed = _add(self._before_attention, hidden, added)
         mixed = self._attention.forward(normed, rotation, context)
         normed = _add(self._before_mlp, hidden, _normed(self._after_attention, mixed))
-        return _normed(self._after_mlp, self._mlp.forward(normed))
+        return _normed(self._after_mlp, self._feed(normed, context))
+
+    def _feed(self, normed: Tensor, context: ForwardContext) -> Tensor:
+        """Experts are not read for rows that only pad a batch; other weights are read whoever is there."""
+        if isinstance(self._mlp, Experts):
+            return self._mlp.forward(normed, context.slots)
+        return self._mlp.forward(normed)
 
 
 class Decoder(Group):

@@ -6,6 +6,7 @@ from typing import Final
 
 from sgl.config.kv import PIECE_TOKENS, TILE_ELEMENTS
 from sgl.config.latent import EXPANDED_ELEMENTS, LatentConfig
+from sgl.config.latent_room import LatentRoom
 from sgl.plan.demand import Demand
 
 WIDE_COPIES: Final = 4
@@ -14,10 +15,6 @@ SUMS: Final = 3
 """The same in float32 where parts of a softmax are merged: so far, and two weighted parts."""
 EXPANDED: Final = 4
 """Keys and values of a block of compressed vectors: as they are made, and padded to one width."""
-SPLITS: Final = 4
-FIXED_SPLITS: Final = 16
-"""Parts of a context that a GPU's decode step computes apart, for large batches (`sgl.kernels.triton`): usually, and
-where results are to be deterministic."""
 FLOAT32_BYTES: Final = 4
 
 
@@ -34,15 +31,10 @@ def attention_bytes(demand: Demand) -> int:
 
 
 def gathered_bytes(demand: Demand) -> int:
-    """What is copied from the KV pool, or made of it, for one call of attention; a GPU's kernels read it in place.
-
-    They merge parts of long contexts instead, which takes a float32 row of each part.
-    """
+    """What is copied from the KV pool, or made of it, for one call of attention; a GPU's kernels read it in place."""
     model = demand.model
     if demand.place.kind == "cuda":
-        width = model.head_dim if model.latent is None else model.latent.cached_width
-        splits = FIXED_SPLITS if demand.deterministic else SPLITS
-        return demand.running * -(-model.num_heads // demand.tp) * splits * (width + 1) * FLOAT32_BYTES
+        return 0
     if model.latent is not None:
         return EXPANDED * EXPANDED_ELEMENTS * demand.element_bytes
     kv_width = -(-model.num_kv_heads // demand.tp) * model.head_dim
@@ -55,8 +47,17 @@ def gathered_bytes(demand: Demand) -> int:
 
 
 def _latent_bytes(demand: Demand, latent: LatentConfig, heads: int) -> int:
-    """All rows may be absorbed, which takes more than to expand them."""
+    """On a CPU all rows may be absorbed, which takes more than to expand them; a GPU computes them in parts.
+
+    On a GPU with another backend than our kernels, which is only used when asked for, all are absorbed at once. What
+    that takes is measured before the pool is made.
+    """
     query = latent.nope_dim + latent.rope_dim
+    if demand.place.kind == "cuda":
+        longest, batch = max(demand.max_model_len, demand.chunk), max(demand.running, demand.largest_graph)
+        room = LatentRoom(latent=latent, heads=heads, longest=longest, batch=batch)
+        # Queries before and after they are joined, and results.
+        return (demand.chunk * heads * (2 * query + latent.value_dim) + room.elements) * demand.element_bytes
     wide = max(latent.cached_width, query, latent.value_dim)
     row = 2 * query * demand.element_bytes + wide * (WIDE_COPIES * demand.element_bytes + SUMS * FLOAT32_BYTES)
     return demand.chunk * heads * row

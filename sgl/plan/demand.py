@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from sgl.config.devices import AttentionName
 from sgl.config.model import ModelConfig
 from sgl.config.sizes import ELEMENT_BYTES, kv_format
 from sgl.plan.kv import kv_layers, page_bytes
@@ -38,6 +39,9 @@ class Demand:
         float16: Two bytes are float16, which a CPU does not pack, and not bfloat16.
         deterministic: A CPU packs small weights, too.
         largest_graph: Largest batch of a CUDA graph; 0 is without graphs.
+        attention: Whose kernels compute attention on a GPU.
+        multiprocessors: Of the GPU; 0 where it is not known.
+        drafts: Most guesses of a request that a step checks.
     """
 
     model: ModelConfig
@@ -56,6 +60,19 @@ class Demand:
     float16: bool = False
     deterministic: bool = False
     largest_graph: int = 0
+    attention: AttentionName = "triton"
+    multiprocessors: int = 0
+    drafts: int = 0
+
+    @property
+    def largest_batch(self) -> int:
+        """Most requests of a step, padding included."""
+        return max(self.running, self.largest_graph)
+
+    @property
+    def drawn_rows(self) -> int:
+        """Most tokens that are drawn in a step: one of each request, and one behind each of its guesses."""
+        return most_drawn(self.running, self.drafts, self.chunk)
 
     @property
     def kv_page_bytes(self) -> int:
@@ -104,4 +121,12 @@ def demand(resolved: ResolvedConfig, model: ModelConfig, place: Place, *, tp: in
         float16=resolved.dtype == "float16",
         deterministic=resolved.deterministic,
         largest_graph=resolved.cuda_graph_max_bs,
+        attention=resolved.attention_backend,
+        multiprocessors=resolved.multiprocessors,
+        drafts=resolved.draft_tokens if resolved.speculative else 0,
     )
+
+
+def most_drawn(running: int, drafts: int, chunk: int) -> int:
+    """Most tokens that are drawn in a step of at most ``chunk`` tokens, in which every request may have guesses."""
+    return max(running, min(chunk, running * (1 + drafts)))

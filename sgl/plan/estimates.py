@@ -6,6 +6,7 @@ from the sources beside them; they were not run on a GPU.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from sgl.config.graphs import capture_sizes
@@ -27,6 +28,8 @@ GRAPH_LAYER: Final = MIB // 4
 """Of one captured graph, per layer; from vLLM's start-up logs (some 0.6 GiB for 67 sizes of a model of 32 layers)."""
 NCCL_RANK: Final = 128 * MIB
 """Communication buffers per rank of the group: SGLang's server_args reserves 1024 MiB for 8 ranks."""
+CUBLAS: Final = 32 * MIB
+"""Workspace of cuBLAS in the stream that captures; torch takes as much from Hopper on, and less before."""
 FRAGMENTATION: Final = 0.02
 """Share of a GPU that the caching allocator cannot use; between vLLM's and SGLang's margins."""
 LOGIT_COPIES: Final = 3
@@ -35,17 +38,19 @@ LOGIT_COPIES: Final = 3
 
 def activation_bytes(demand: Demand) -> int:
     """Peak of one step's intermediate tensors on one rank."""
-    model, tokens = demand.model, demand.chunk
-    feed_forward = feed_forward_bytes(model, tokens, demand.element_bytes, demand.tp, demand.place.kind)
-    step = tokens * 3 * model.hidden_size * demand.element_bytes
-    step += max(attention_bytes(demand), feed_forward)
-    logits = LOGIT_COPIES * demand.running * model.vocab_size * 4
+    model = demand.model
+    step = _step_bytes(demand, demand.chunk)
+    logits = LOGIT_COPIES * demand.drawn_rows * model.vocab_size * 4
     return step + gathered_bytes(demand) + logits + _upcast_bytes(demand)
 
 
 def graph_bytes(demand: Demand) -> int:
-    """What CUDA graphs of all captured batch sizes take."""
-    return len(capture_sizes(demand.largest_graph)) * demand.model.num_layers * GRAPH_LAYER
+    """What CUDA graphs of all captured batch sizes take: each of them, and one step's tensors, which all share."""
+    sizes = capture_sizes(demand.largest_graph)
+    if not sizes:
+        return 0
+    logits = demand.largest_graph * demand.model.vocab_size * demand.element_bytes
+    return len(sizes) * demand.model.num_layers * GRAPH_LAYER + _step_bytes(demand, sizes[-1]) + logits + CUBLAS
 
 
 def runtime_bytes(demand: Demand) -> int:
@@ -55,6 +60,14 @@ def runtime_bytes(demand: Demand) -> int:
         return CPU_RUNTIME + tables + (0 if demand.model.experts is None else EXPERT_KERNELS)
     nccl = NCCL_RANK * demand.tp if demand.tp > 1 else 0
     return CUDA_CONTEXT + tables + nccl + fragment_bytes(demand.place.memory_bytes)
+
+
+def _step_bytes(demand: Demand, tokens: int) -> int:
+    """Of a step of so many tokens, from the embedding to the last layer."""
+    model = demand.model
+    feed_forward = feed_forward_bytes(model, tokens, demand.element_bytes, demand.tp, demand.place.kind)
+    attention = attention_bytes(replace(demand, chunk=tokens))
+    return tokens * 3 * model.hidden_size * demand.element_bytes + max(attention, feed_forward)
 
 
 def fragment_bytes(memory_bytes: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from sgl.plan.buffers import later_buffers
 from sgl.plan.demand import Demand
 from sgl.plan.estimates import fragment_bytes, graph_bytes
 from sgl.plan.memory import Figures, MemoryPlan, plan_from
@@ -33,8 +34,9 @@ class Measured:
 def measured_plan(demand: Demand, measured: Measured) -> MemoryPlan:
     """The plan with measured figures in place of estimates: what is allocated, printed, or refused.
 
-    The pool leaves room for a step, for the graphs that are still to be captured and for what is lost to fragments,
-    and with what is held now it is at most ``--mem-fraction-static`` of the memory. A pool that was asked for by
+    The pool leaves room for a step, for the graphs that are still to be captured, for the buffers that are made behind
+    it and for what is lost to fragments, and with what is held now it is at most ``--mem-fraction-static`` of the
+    memory. A pool that was asked for by
     ``--max-total-tokens`` keeps its size, and is short where it does not fit.
     """
     place = replace(
@@ -46,6 +48,7 @@ def measured_plan(demand: Demand, measured: Measured) -> MemoryPlan:
         weights=measured.held_bytes,
         activations=measured.peak_bytes,
         graphs=graph_bytes(demand),
+        buffers=later_buffers(demand),
         runtime=fragment_bytes(measured.memory_bytes),
     )
     return plan_from(replace(demand, place=place), figures)

@@ -10,6 +10,7 @@ from sgl.config.held import multiplies_bytes, order_bytes
 from sgl.config.packing import Packing, packing_bytes
 from sgl.config.sizes import gib
 from sgl.errors import SglError, StartupError, UsageError
+from sgl.plan.buffers import buffer_bytes
 from sgl.plan.demand import Demand
 from sgl.plan.estimates import activation_bytes, graph_bytes, runtime_bytes
 from sgl.plan.weights import parameter_bytes
@@ -45,6 +46,8 @@ class MemoryPlan:
         copy_bytes: What a CPU's packed layout adds: a tied head is packed beside the embedding, edges are padded.
         activation_bytes: Estimated peak of one step's intermediate tensors.
         graph_bytes: Estimated size of all CUDA graphs; 0 without.
+        buffer_bytes: What an engine for GPUs makes once for the largest step (`sgl.plan.buffers`); of a pool that was
+            sized by measurement, what is made behind it.
         runtime_bytes: Estimated rest: interpreter and libraries, or a CUDA context and what a GPU loses to fragments.
         page_bytes: Bytes of one KV page over all layers.
         pages: KV pages, without the padding page.
@@ -57,6 +60,7 @@ class MemoryPlan:
     copy_bytes: int
     activation_bytes: int
     graph_bytes: int
+    buffer_bytes: int
     runtime_bytes: int
     page_bytes: int
     pages: int
@@ -88,7 +92,13 @@ class Figures:
     copies: int = 0
     activations: int
     graphs: int
+    buffers: int
     runtime: int
+
+    @property
+    def beside(self) -> int:
+        """What neither weights nor pool may take."""
+        return self.activations + self.graphs + self.buffers + self.runtime
 
 
 def plan_memory(demand: Demand, *, weight_bytes: int | None = None) -> MemoryPlan:
@@ -110,6 +120,7 @@ def plan_memory(demand: Demand, *, weight_bytes: int | None = None) -> MemoryPla
         copies=_copies(demand),
         activations=activation_bytes(demand),
         graphs=graph_bytes(demand),
+        buffers=buffer_bytes(demand),
         runtime=runtime_bytes(demand),
     )
     return plan_from(demand, figures, given=weight_bytes)
@@ -136,7 +147,7 @@ def plan_from(demand: Demand, figures: Figures, *, given: int | None = None) -> 
     place = demand.place
     held = figures.weights + figures.copies
     page = demand.kv_page_bytes
-    room = place.available_bytes - held - figures.activations - figures.graphs - figures.runtime
+    room = place.available_bytes - held - figures.beside
     budget = min(room, int(place.memory_bytes * demand.fraction) - held)
     if demand.max_total_tokens is None:
         # One page more than requests can use: the pool's first page is padding.
@@ -150,6 +161,7 @@ def plan_from(demand: Demand, figures: Figures, *, given: int | None = None) -> 
         copy_bytes=figures.copies,
         activation_bytes=figures.activations,
         graph_bytes=figures.graphs,
+        buffer_bytes=figures.buffers,
         runtime_bytes=figures.runtime,
         page_bytes=page,
         pages=pages,
@@ -167,7 +179,7 @@ def _shortage(plan: MemoryPlan, given: int | None) -> Shortage | None:
     room = plan.free_bytes + plan.kv_bytes
     fitting = max(0, room // plan.page_bytes - 1)
     if fitting < 1:
-        beside = plan.activation_bytes + plan.graph_bytes + plan.runtime_bytes
+        beside = plan.activation_bytes + plan.graph_bytes + plan.buffer_bytes + plan.runtime_bytes
         return Shortage(
             message=f"the weights need {gib(held)}, a step and the runtime {gib(beside)} beside them, and only "
             f"{gib(place.available_bytes)} of memory is available",

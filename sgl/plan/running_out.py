@@ -61,7 +61,7 @@ def _taken(plan: MemoryPlan, stage: Stage) -> int:
         case "pool":
             return taken + plan.kv_bytes
         case "graphs":
-            return taken + plan.kv_bytes + plan.graph_bytes
+            return taken + plan.kv_bytes + plan.graph_bytes + plan.buffer_bytes
 
 
 def _smaller_pool(demand: Demand) -> Iterator[Step]:

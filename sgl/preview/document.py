@@ -63,6 +63,7 @@ def plan_document(plan: MemoryPlan) -> dict[str, Any]:
         "copy_bytes": plan.copy_bytes,
         "activation_bytes": plan.activation_bytes,
         "graph_bytes": plan.graph_bytes,
+        "buffer_bytes": plan.buffer_bytes,
         "runtime_bytes": plan.runtime_bytes,
         "kv_bytes": plan.kv_bytes,
         "free_bytes": plan.free_bytes,

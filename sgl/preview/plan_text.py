@@ -50,6 +50,7 @@ def _parts(plan: MemoryPlan) -> list[_Part]:
         _Part("KV cache", plan.kv_bytes, ("▓", "K"), "cyan"),
         _Part("activations", plan.activation_bytes, ("▒", "a"), "yellow"),
         _Part("graphs", plan.graph_bytes, ("▞", "g"), "yellow"),
+        _Part("buffers", plan.buffer_bytes, ("▤", "b"), "yellow"),
         _Part("runtime", plan.runtime_bytes, ("▚", "r"), "yellow"),
         _Part("free", max(plan.free_bytes, 0), ("░", "."), "dim"),
     ]
@@ -61,6 +62,7 @@ def _legend(plan: MemoryPlan, parts: list[_Part], terminal: Terminal, glyph: int
         "KV cache": f"{plan.kv_tokens} tokens, {plan.page_bytes // plan.demand.page_size} bytes each{_kv_type(plan)}",
         "activations": "estimated, of one step",
         "graphs": f"estimated, of decode steps of up to {plan.demand.largest_graph} requests",
+        "buffers": "inputs, logits and penalties of the largest step",
         "runtime": "estimated, of Python and its libraries"
         if plan.demand.place.kind == "cpu"
         else "estimated, of CUDA and fragments",

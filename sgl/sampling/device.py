@@ -20,7 +20,7 @@ from sgl.kernels.triton.argmax import greedy
 from sgl.kernels.triton.draw import sample
 from sgl.protocol.messages import LogprobRequest, TokenLogprob
 from sgl.protocol.sampling import SamplingParams
-from sgl.sampling.arrays import SampleRow
+from sgl.sampling.arrays import MAX_TOP_LOGPROBS, SampleRow
 from sgl.sampling.device_history import DeviceHistories
 from sgl.sampling.device_logprobs import LogprobTensors, token_logprobs
 from sgl.sampling.device_rows import DeviceRows
@@ -76,10 +76,10 @@ class DeviceSampled:
 class DeviceSampler:
     """Chooses tokens of step after step, all launched on the current stream."""
 
-    def __init__(self, vocabulary: int, device: torch.device | str) -> None:
-        """``vocabulary`` is the width of the logits."""
+    def __init__(self, vocabulary: int, device: torch.device | str, *, penalised: int = 0) -> None:
+        """``vocabulary`` is the width of the logits; for ``penalised`` rows with penalties memory is taken at once."""
         self._device = torch.device(device)
-        self._histories = DeviceHistories(vocabulary, self._device)
+        self._histories = DeviceHistories(vocabulary, self._device, penalised)
         self._vocabulary = vocabulary
         self._rows = DeviceRows((), (), self._histories, self._device)
 
@@ -134,8 +134,12 @@ class DeviceSampler:
             batch.moved()
         return self._report(logits, tokens, finite)
 
-    def warm_up(self, dtype: torch.dtype) -> None:
-        """Compiles every kernel for logits of ``dtype``, so that no request waits for it."""
+    def warm_up(self, dtype: torch.dtype, *, masked: bool = False) -> None:
+        """Compiles every kernel for logits of ``dtype``, so that no request waits for it.
+
+        Args:
+            masked: Those that are told which tokens are ``allowed``, too.
+        """
         params = (
             SamplingParams(temperature=0.0),
             SamplingParams(),
@@ -147,7 +151,26 @@ class DeviceSampler:
         for each in params:
             row = SampleRow.start(each, 0, (0,), end_token_ids=(0,))
             self.sample(logits, [row])
-            self.sample(logits, [row], [1], allowed=allowed)
+            if masked:
+                self.sample(logits, [row], [1], allowed=allowed)
+
+    def fill(self, logits: Tensor, penalised: int) -> None:
+        """Draws for as many rows as there ever are, in the way that takes the most memory, so that it can be measured.
+
+        Args:
+            logits: [n, V], as the model gave them.
+            penalised: Most rows with penalties at once.
+        """
+        params = [
+            SamplingParams(logit_bias={0: 1.0}, min_new_tokens=1, top_k=2, top_p=0.9, presence_penalty=penalty)
+            for penalty in (0.0, 1.0)
+        ]
+        report = LogprobRequest(output=True, top=MAX_TOP_LOGPROBS, token_ids=(0,))
+        rows = [
+            SampleRow.start(params[number < penalised], 0, (0,), end_token_ids=(0,), logprobs=report)
+            for number in range(len(logits))
+        ]
+        self.sample(logits, rows)
 
     def _report(self, logits: Tensor, tokens: Tensor, finite: Tensor) -> DeviceSampled:
         batch = self._rows

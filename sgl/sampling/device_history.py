@@ -25,11 +25,13 @@ class DeviceHistories:
         lines: int32 [P, V] in the form of `sgl.kernels.triton.adjust.Penalties`; replaced when P grows.
     """
 
-    def __init__(self, vocabulary: int, device: torch.device) -> None:
+    def __init__(self, vocabulary: int, device: torch.device, rows: int = 0) -> None:
+        """Takes memory for so many rows at once."""
         self.lines = torch.empty(0, vocabulary, dtype=torch.int32, device=device)
         self._slots: dict[SampleRow, int] = {}
         self._counted: dict[SampleRow, int] = {}
         self._free: list[int] = []
+        self._grow(rows)
 
     def hold(self, rows: Sequence[SampleRow], ahead: Sequence[int]) -> list[int]:
         """The line of each row, -1 for one without penalties; rows that are not among these lose theirs.

@@ -14,7 +14,9 @@ from sgl.weights.stored import Stored
 
 
 def beside(products: Sequence[Matmul]) -> Matmul:
-    """Their results side by side."""
+    """Their results side by side; one by itself is what it is."""
+    if len(products) == 1:
+        return products[0]
 
     def apply(x: Tensor) -> Tensor:
         return torch.cat([product(x) for product in products], dim=-1)

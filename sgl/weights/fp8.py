@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import torch
 from torch import Tensor
 
 from sgl.config.held import holding_of
+from sgl.config.held_gpu import joined_parts
 from sgl.config.layout.weight import Matrix
 from sgl.kernels.matmul import Matmul
+from sgl.weights.beside import beside
 from sgl.weights.bias import Bias
 from sgl.weights.part import Part, parts_of
 from sgl.weights.slot import Placement, Slot
@@ -25,28 +27,29 @@ class Fp8Stored:
         self._parts = parts_of(matrix, place)
         self._bias = Bias(matrix, place)
         assert place.quantization is not None, "quantised"
-        holding = holding_of(matrix, place.quantization, matrix.width, place.holds_as)
-        self._bytes = holding.reported(matrix.width, matrix.inputs, place.dtype.itemsize) + self._bias.bytes
+        self._holding = holding_of(matrix, place.quantization, matrix.width, place.holds_as)
+        # Of parts, because those that do not join have blocks of their own at their edges.
+        sizes = (self._holding.reported(count, matrix.inputs, place.dtype.itemsize) for count in matrix.outputs)
+        self._bytes = sum(sizes) + self._bias.bytes
 
     def slots(self) -> Iterator[Slot]:
         """Of every part, and the biases."""
         return chain(*(part.slots() for part in self._parts), self._bias.slots())
 
     def product(self, deterministic: bool) -> Matmul:
-        """Of the codes, or of the expanded weight."""
-        products, bias = self._place.products, self._bias.loaded()
-        if products.fp8 is None or not self._joins():
-            return products.dense(self.dense(), bias, deterministic=deterministic)
+        """Of the codes, where parts do not join several side by side; or of the expanded weight."""
+        multiply, bias = self._place.products.fp8, self._bias.loaded()
+        if multiply is None or self._holding.kind == "expanded":
+            return self._place.products.dense(self.dense(), bias, deterministic=deterministic)
         parts, self._parts = self._parts, []
         block = parts[0].quantization.block
-        codes = torch.cat([part.take("weight") for part in parts])
-        scales = torch.cat([_scales(part) for part in parts])
-        return products.fp8(codes, scales, block, bias, self._place.dtype, deterministic=deterministic)
-
-    def _joins(self) -> bool:
-        """Whether the parts' blocks are whole, so that parts below one another have the blocks of one matrix."""
-        block = self._parts[0].quantization.block
-        return block is None or all(part.outputs % block[0] == 0 for part in self._parts[:-1])
+        outputs = self._matrix.outputs
+        some = [slice(0, len(parts))] if block is None else joined_parts(outputs)
+        biases = [None] * len(some) if bias is None else torch.split(bias, [sum(outputs[own]) for own in some])
+        return beside([
+            multiply(*_joined(parts[own]), block, own_bias, self._place.dtype, deterministic=deterministic)
+            for own, own_bias in zip(some, biases, strict=True)
+        ])  # fmt: skip
 
     def dense(self) -> Tensor:
         """Multiplied in float32 and rounded once; each part's codes go as it is expanded."""
@@ -59,6 +62,12 @@ class Fp8Stored:
     def weight_bytes(self) -> int:
         """Bytes of expanded weight and bias."""
         return self._bytes
+
+
+def _joined(parts: Sequence[Part]) -> tuple[Tensor, Tensor]:
+    """Codes and scales of parts below one another."""
+    codes = torch.cat([part.take("weight") for part in parts])
+    return codes, torch.cat([_scales(part) for part in parts])
 
 
 def _scales(part: Part) -> Tensor:

@@ -14,10 +14,13 @@ from sgl.attention.flashinfer_latent import FlashInferLatentAttention
 from sgl.attention.flashinfer_pages import StepPages
 from sgl.attention.paged_torch import TorchAttention, TorchLatentAttention
 from sgl.attention.triton import TritonAttention
+from sgl.attention.triton_fixed import FixedTritonAttention
 from sgl.attention.triton_latent import TritonLatentAttention
 from sgl.config.engine import ResolvedConfig
+from sgl.config.flashinfer import step_pages, step_sequences
 from sgl.config.kv import KvStorage
 from sgl.config.latent import LatentConfig
+from sgl.config.latent_room import LatentRoom
 from sgl.config.model import ModelConfig
 from sgl.engine.gpu.runner import PagedBackend
 from sgl.engine.memory import is_out_of_memory
@@ -165,19 +168,19 @@ class GpuAttention:
     def _step_pages(self, pages: int) -> StepPages:
         """With room for the longest sequences a pool can hold, and for the prompt that memory is measured with."""
         sequences, size = self._largest_batch, self.resolved.page_size
-        longest = min(pages, -(-self.model.max_position // size))
-        padding = sequences + -(-self.resolved.chunked_prefill_size // size)
-        # Two sequences are what `warm_up` needs.
+        longest = min(pages, -(-self.resolved.max_model_len // size))
+        chunk = -(-self.resolved.chunked_prefill_size // size)
         return StepPages(
-            sequences=max(2, sequences),
-            indices=sequences * longest + padding + 2,
+            sequences=step_sequences(sequences),
+            indices=step_pages(sequences, longest, chunk),
             page_size=size,
             device=self.device,
         )
 
     def _triton(self, pool: KVPool | ScaledPool) -> PagedBackend:
         model, resolved = self.model, self.resolved
-        return TritonAttention(
+        make = FixedTritonAttention if resolved.deterministic else TritonAttention
+        return make(
             pool,
             heads=model.num_heads,
             page_size=resolved.page_size,
@@ -186,25 +189,29 @@ class GpuAttention:
             scale=model.attention_scale,
             largest_batch=self._largest_batch,
             multiprocessors=self._multiprocessors,
-            deterministic=resolved.deterministic,
             dependent=True,
             device=self.device,
         )
 
     def _triton_latent(self, latent: LatentConfig, pool: LatentPool | ScaledLatentPool) -> PagedBackend:
         model, resolved = self.model, self.resolved
-        return TritonLatentAttention(
+        attention = TritonLatentAttention(
             pool,
-            latent=latent,
-            heads=model.num_heads,
+            room=LatentRoom(
+                latent=latent,
+                heads=model.num_heads,
+                longest=max(resolved.max_model_len, resolved.chunked_prefill_size),
+                batch=self._largest_batch,
+            ),
             page_size=resolved.page_size,
             scale=model.attention_scale,
-            largest_batch=self._largest_batch,
             multiprocessors=self._multiprocessors,
             deterministic=resolved.deterministic,
             dependent=True,
             device=self.device,
         )
+        attention.warm_up(self.dtype)
+        return attention
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from sgl.engine.gpu.graphs import CudaRecorder, Decoded, DecodeGraphs, NoRecorde
 from sgl.engine.gpu.inputs import DeviceInputs
 from sgl.engine.gpu.runner import DecoderModel, Forward, GpuRunner, PagedBackend
 from sgl.engine.memory import CudaMemory, guarded, measure
+from sgl.engine.runner import LOGIT_ROWS
 from sgl.kernels.products import Products
 from sgl.kernels.triton.fused import TritonKernels
 from sgl.kernels.triton.product import dense_product, fp8_product, int4_product, int8_group_product, int8_product
@@ -59,18 +60,19 @@ def assemble(
         StartupError: What the weights leave free holds no useful pool.
     """
     device, vocabulary = attention.device, demand.model.vocab_size
-    sampler = DeviceSampler(vocabulary, device)
+    with _guarded("step", demand, device):
+        sampler = DeviceSampler(vocabulary, device, penalised=demand.running)
     plan = _measured(model, demand, resolved, attention, sampler, report)
     error = shortage_error(plan)
     if error is not None:
         raise error
-    with _guarded("pool", demand, device):
-        backend = attention.make(plan.pages)
     running, largest = resolved.max_running_requests, resolved.cuda_graph_max_bs
     cache = PrefixCache(plan.pages, resolved.page_size, running, plan.max_request_tokens, radix=resolved.radix_cache)
     sequences = max(running, largest)
     tokens = max(resolved.chunked_prefill_size, sequences)
-    inputs = DeviceInputs(cache.rows, sequences=sequences, tokens=tokens, device=device)
+    with _guarded("pool", demand, device):
+        backend = attention.make(plan.pages)
+        inputs = DeviceInputs(cache.rows, sequences=sequences, tokens=tokens, device=device)
     forward = Forward(model, backend, inputs)
     graphs = None
     if largest:
@@ -100,24 +102,30 @@ def _measured(
         compiles = resolved.attention_backend == "flashinfer"
         with _timed(report, "attention", "FlashInfer's kernels") if compiles else nullcontext():
             backend = attention.make(1)
-        measured = measure(memory, lambda: _largest_step(model, demand, resolved, backend, sampler, device))
+        # Triton compiles most of what there is to compile here.
+        with _timed(report, "kernels", "compiled once for a machine"):
+            measured = measure(memory, lambda: _largest_step(model, demand, backend, sampler, device))
     return measured_plan(demand, measured)
 
 
 def _largest_step(
     model: DecoderModel,
     demand: Demand,
-    resolved: ResolvedConfig,
     backend: PagedBackend,
     sampler: DeviceSampler,
     device: torch.device,
 ) -> None:
-    """A prompt of as many tokens as a step computes, none of which is kept, and logits of as many as are drawn."""
-    tokens = resolved.chunked_prefill_size
+    """A prompt of as many tokens as a step computes, none of which is kept, and logits of as many as are drawn.
+
+    Or of as many as are scored together, where those are more.
+    """
+    tokens = max(demand.chunk, demand.running)
     batch = PagedBatch.padding((tokens,), device)
     zeros = torch.zeros(tokens, dtype=torch.int64, device=device)
     hidden = model.forward(ForwardContext(zeros, zeros, backend.plan(batch)))
-    logits = model.logits(hidden[: min(tokens, resolved.max_running_requests)])
+    drawn = max(demand.drawn_rows, LOGIT_ROWS)
+    logits = model.logits(hidden[: min(tokens, drawn)])
+    sampler.fill(logits, demand.running)
     sampler.warm_up(logits.dtype)
     del hidden, logits
 

@@ -39,7 +39,7 @@ class PagedBackend(Protocol):
 
     @property
     def plans_on_host(self) -> bool:
-        """Whether it must be told the lengths of a step on the host: in `PagedBatch.host`, and by `prepare`."""
+        """Whether it must be told the lengths of a captured step on the host, by `prepare`."""
         ...
 
     def plan(self, batch: PagedBatch) -> PagedAttention | LatentAttention:
@@ -111,14 +111,16 @@ class Forward:
 
     def eager(self, batch: Batch, layout: Layout) -> Tensor:
         """`hidden` of a step that is not captured."""
-        return self.hidden(layout, host_layout(batch, layout) if self._attention.plans_on_host else None)
+        return self.hidden(layout, host_layout(batch, layout))
 
     def hidden(self, layout: Layout, host: HostLayout | None = None) -> Tensor:
         """[tokens, hidden_size] of the step whose block was sent."""
         inputs = self._inputs
         inputs.lay_out(layout)
-        planned = self._attention.plan(inputs.paged(layout, host))
-        return self.model.forward(ForwardContext(inputs.token_ids(layout), inputs.positions(layout), planned))
+        batch = inputs.paged(layout, host)
+        planned = self._attention.plan(batch)
+        context = ForwardContext(inputs.token_ids(layout), inputs.positions(layout), planned, batch.slots)
+        return self.model.forward(context)
 
     def decode(self, room: Decoded) -> None:
         """A decode step of as many sequences as there is room for."""

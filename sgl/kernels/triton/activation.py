@@ -14,6 +14,7 @@ import triton.language as tl
 from torch import Tensor
 
 from sgl.config.model import Activation
+from sgl.kernels.epilogue import Epilogue
 from sgl.kernels.triton.nonlinear import feed
 from sgl.kernels.triton.pdl import await_inputs, release_dependents, starts_early
 from sgl.kernels.triton.quantize import rows_in_codes
@@ -65,6 +66,14 @@ def gated(x: Tensor, activation: Activation, *, out: Tensor | None = None, depen
 def activated(x: Tensor, activation: Activation, *, out: Tensor | None = None, dependent: bool = False) -> Tensor:
     """The activation of each element of float [tokens, inner]; ``clamped_silu`` is always gated."""
     return _launch(x, x.shape[1], activation, False, out, dependent)
+
+
+def apart(x: Tensor, epilogue: Epilogue | None, *, dependent: bool = False) -> Tensor:
+    """An epilogue as a kernel of its own, behind a product that has none; see `gated` and `activated`."""
+    if epilogue is None:
+        return x
+    apply = gated if epilogue.gated else activated
+    return apply(x, epilogue.activation, dependent=dependent)
 
 
 def gated_fp8(x: Tensor, activation: Activation, *, dependent: bool = False) -> tuple[Tensor, Tensor]:

@@ -92,7 +92,7 @@ def align(chosen: Tensor, experts: int, block: int, *, dependent: bool = False) 
             BLOCK=block,
             EXPERTS=experts,
             BLOCK_EXPERTS=_padded(experts),
-            CHUNK=min(CHUNK, max(16, triton.next_power_of_2(pairs))),
+            CHUNK=_chunk(pairs),
             DEPENDENT=early,
             num_warps=4,
             launch_pdl=early,
@@ -134,13 +134,18 @@ def _align_many(chosen: Tensor, experts: int, aligned: Aligned) -> None:
     )
 
 
+def _chunk(pairs: int) -> int:
+    """As few sizes as do: each is compiled."""
+    return next(size for size in (64, 256, CHUNK) if pairs <= size or size == CHUNK)
+
+
 def _padded(experts: int) -> int:
     """Bins of a histogram, one a thread at least."""
     bins: int = triton.next_power_of_2(experts)
     return max(128, bins)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["pairs"])
 def _align_few(
     chosen: tl.tensor,
     order: tl.tensor,
@@ -205,7 +210,7 @@ def _open(
     return start, count
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["pairs"])
 def _count(
     chosen: tl.tensor,
     counts: tl.tensor,
@@ -222,7 +227,7 @@ def _count(
     tl.store(counts + piece * EXPERTS + expert, own, mask=expert < EXPERTS)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["pairs", "pieces"])
 def _start(
     counts: tl.tensor,
     starts: tl.tensor,
@@ -255,7 +260,7 @@ def _start(
             place += tl.sum(column, axis=0)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["pairs"])
 def _place(
     chosen: tl.tensor,
     starts: tl.tensor,

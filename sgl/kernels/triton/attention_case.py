@@ -13,8 +13,9 @@ from sgl.kernels.triton.codec import storage_code
 from sgl.kernels.triton.variant import Variant
 
 _FLOATS: Final = {"bf16": tl.bfloat16, "fp16": tl.float16, "fp32": tl.float32}
-_INT_TENSORS: Final = ("page_table", "seq_lens", "cu_q")
-_FLOAT_TENSORS: Final = ("key_multipliers", "value_multipliers", "sinks", "partial", "sums", "lse")
+_INT_TENSORS: Final = ("page_table", "seq_lens", "cu_q", "arrivals")
+_MULTIPLIERS: Final = ("key_multipliers", "value_multipliers")
+_FLOAT_TENSORS: Final = (*_MULTIPLIERS, "sinks", "partial", "sums", "peaks", "totals", "lse")
 _NOT_ALIGNED: Final = ("key_multiplier_stride", "value_multiplier_stride", "table_stride")
 """A pool of 8 heads has as many multipliers a slot, and a page table may have any number of columns."""
 
@@ -68,7 +69,7 @@ class AttentionCase:
             matrix: The kernel reads K and V and multiplies.
         """
         names: Iterable[str] = kernel.arg_names  # type: ignore[attr-defined]
-        absent = {"lse"} | ({"key_multipliers", "value_multipliers"} if self.storage is None else set())
+        absent = {"lse"} | (set(_MULTIPLIERS) if self.storage is None else set())
         absent |= set() if self.sinks else {"sinks"}
         given = {**self.switches, **constants, **dict.fromkeys(absent)}
         signature = {name: self._type(name) for name in names if name not in given}

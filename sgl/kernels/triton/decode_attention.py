@@ -1,9 +1,11 @@
-"""Attention of one new token a sequence over the paged pool, in two launches.
+"""Attention of one new token a sequence over the paged pool, in one launch or two.
 
 Stage 1: one program for each KV head, sequence and split of its tokens. The query heads of a KV head are the rows of
 one tile, padded to the 16 that tensor cores take, so K and V are read once. How many splits a sequence has is worked
 out on the device from the lengths of the batch, so a captured graph serves all of them: the grid has the most there can
-be, and programs without tokens end at once. Stage 2 puts the splits together and lets sinks take their shares.
+be, and programs without tokens end at once. Stage 2 puts the splits together and lets sinks take their shares: in the
+last program of stage 1 (`sgl.kernels.triton.decode_merge`), or, where few KV heads leave much to add up for each, in
+a kernel with a program for each query head.
 
 Expected bytes are those of K and V, ``2 * tokens * kv_heads * head_dim`` elements a layer, and 4 bytes for each element
 of a partial result, written and read; on an H200 at 4.3 TB/s 64 sequences of 1024 tokens of an 8B model (8 heads of
@@ -12,25 +14,26 @@ of a partial result, written and read; on an H200 at 4.3 TB/s 64 sequences of 10
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from torch import Tensor
 
 from sgl.config.kv import KvStorage
+from sgl.config.splits import FEWEST_SPLITS, MOST_SPLITS, PROGRAMS, decode_splits, head_blocks
 from sgl.kernels.triton.attention_case import CASES, GPT_OSS, LLAMA, AttentionCase
 from sgl.kernels.triton.codec import storage_code
 from sgl.kernels.triton.decode_kernels import attend_splits, merge_splits
 from sgl.kernels.triton.decode_splits import (
-    FEWEST_SPLITS,
-    MOST_SPLITS,
-    PROGRAMS_PER_MULTIPROCESSOR,
+    MOST_REGISTERS,
     DecodeWorkspace,
     attend_shape,
     cut,
     decode_tiles,
-    head_blocks,
+    last_shape,
     merge_shape,
-    most_splits,
+    merges_itself,
+    registers_for,
 )
 from sgl.kernels.triton.paged import check_pool, operand_type, results, score_factors
 from sgl.kernels.triton.pdl import starts_early
@@ -55,7 +58,6 @@ def decode_attention(
     key_multipliers: Tensor | None = None,
     value_multipliers: Tensor | None = None,
     storage: KvStorage | None = None,
-    fixed_splits: bool = False,
     dependent: bool = False,
     out: Tensor | None = None,
     lse: Tensor | None = None,
@@ -77,7 +79,6 @@ def decode_attention(
         key_multipliers: float32 [slots, num_kv_heads] of 8-bit codes (`sgl.kvcache.codec`).
         value_multipliers: Like key_multipliers.
         storage: How the pool keeps K and V; None is as they are.
-        fixed_splits: A row's bits depend on its own sequence alone (deterministic mode).
         dependent: Stage 1 is launched to start before the kernel in front of it has ended.
         out: [batch, num_heads, value_dim], contiguous, written and returned.
         lse: float32 [batch, num_heads], contiguous; log-sum-exps in base e are written to it, sinks included, and -inf
@@ -98,15 +99,16 @@ def decode_attention(
         return out
     tiles = decode_tiles(group, max(head_dim, value_dim), keys.element_size())
     blocks = head_blocks(group) * num_kv_heads
-    splits = most_splits(batch, blocks, workspace.multiprocessors, fixed=fixed_splits)
-    if workspace.sums.numel() < batch * num_heads * splits or workspace.partial.numel() < (
-        batch * num_heads * splits * value_dim
-    ):
+    splits = decode_splits(batch, blocks, workspace.multiprocessors)
+    arrivals = workspace.arrivals if merges_itself(group, splits, value_dim) else None
+    rows = batch * num_heads * splits
+    short = workspace.sums.numel() < rows or workspace.partial.numel() < rows * value_dim
+    if short or (arrivals is not None and arrivals.numel() < batch * blocks):
         raise ValueError(f"the workspace of decode attention was allocated for fewer than {batch} sequences")
     inner, outer = score_factors(scale, softcap)
     # How each sequence is split: the same for both stages.
-    shares = max(1, PROGRAMS_PER_MULTIPROCESSOR * workspace.multiprocessors // blocks)
-    split_alike: dict[str, Any] = cut(tiles, fixed=fixed_splits, windowed=window is not None)
+    shares = max(1, PROGRAMS * workspace.multiprocessors // blocks)
+    split_alike: dict[str, Any] = cut(tiles, windowed=window is not None)
     early = starts_early(query.device, dependent)
     attend_splits[(blocks, batch, splits)](
         query,
@@ -118,6 +120,10 @@ def decode_attention(
         seq_lens,
         workspace.partial,
         workspace.sums,
+        arrivals,
+        sinks,
+        out,
+        lse,
         batch,
         shares,
         window or 0,
@@ -143,10 +149,14 @@ def decode_attention(
         DEPENDENT=early,
         **split_alike,
         **attend_shape(tiles, head_dim, value_dim),
+        **last_shape(group, value_dim),
         num_warps=tiles.warps,
         num_stages=tiles.stages,
+        maxnreg=registers_for(storage),
         launch_pdl=early,
     )
+    if arrivals is not None:
+        return out
     merge_splits[(num_heads, batch)](
         workspace.partial,
         workspace.sums,
@@ -168,20 +178,24 @@ def decode_attention(
     return out
 
 
-def _attends(case: AttentionCase, *, fixed: bool = False) -> Variant:
+def _attends(case: AttentionCase, *, merges: bool = False) -> Variant:
     tiles = decode_tiles(case.group, max(case.head_dim, case.value_dim), case.element_size, small=False)
     constants = {
-        **cut(tiles, fixed=fixed, windowed=case.window is not None),
+        **cut(tiles, windowed=case.window is not None),
         **attend_shape(tiles, case.head_dim, case.value_dim),
+        **last_shape(case.group, case.value_dim),
+        **({} if merges else dict.fromkeys(("arrivals", "sinks", "out"))),
     }
-    label = "decode fixed" if fixed else "decode"
-    return case.variant(attend_splits, label, constants, warps=tiles.warps, stages=tiles.stages, matrix=True)
+    label = "decode and merge" if merges else "decode"
+    variant = case.variant(attend_splits, label, constants, warps=tiles.warps, stages=tiles.stages, matrix=True)
+    limit = registers_for(case.storage)
+    return replace(variant, maxnreg=limit, registers=MOST_REGISTERS, fences=merges)
 
 
 def _merges(case: AttentionCase, splits: int) -> Variant:
     tiles = decode_tiles(case.group, max(case.head_dim, case.value_dim), case.element_size, small=False)
     constants = {
-        **cut(tiles, fixed=False, windowed=case.window is not None),
+        **cut(tiles, windowed=case.window is not None),
         **merge_shape(splits, case.value_dim),
     }
     label = f"decode merge of {splits}"
@@ -189,8 +203,8 @@ def _merges(case: AttentionCase, splits: int) -> Variant:
 
 
 VARIANTS: Final = (
+    *(_attends(case, merges=True) for case in CASES),
     *(_attends(case) for case in CASES),
-    _attends(LLAMA, fixed=True),
     _merges(LLAMA, FEWEST_SPLITS),
     _merges(GPT_OSS, MOST_SPLITS),
 )

@@ -7,6 +7,7 @@ from typing import Final
 import triton
 import triton.language as tl
 
+from sgl.kernels.triton.decode_merge import add_splits, counted_last, keep_split, write_padding, write_results
 from sgl.kernels.triton.paged import LN_2, LOG2_E, anchor, attend, denominator, expand, find_pages
 from sgl.kernels.triton.pdl import await_inputs, release_dependents
 
@@ -24,7 +25,6 @@ def split_tokens(
     most: tl.tensor,
     KEYS: tl.constexpr,
     SHORTEST: tl.constexpr,
-    FIXED: tl.constexpr,
     WINDOWED: tl.constexpr,
 ) -> tuple[tl.tensor, tl.tensor]:
     """Where a sequence is read from, and how many tokens each of its splits has, a multiple of KEYS.
@@ -40,19 +40,16 @@ def split_tokens(
     if WINDOWED:
         begin = tl.maximum(length - window, 0) // KEYS * KEYS
     span = length - begin
-    if FIXED:
-        tokens = tl.maximum(tl.cdiv(span, SHORTEST * most), 1) * SHORTEST
-    else:
-        everything = length * 0
-        for at in range(0, batch, SEQUENCES):
-            index = at + tl.arange(0, SEQUENCES)
-            lengths = tl.load(seq_lens + index, mask=index < batch, other=0)
-            if WINDOWED:
-                lengths = tl.minimum(lengths, window)
-            everything += tl.sum(lengths, 0)
-        share = tl.maximum(tl.cdiv(everything, shares), SHORTEST)
-        splits = tl.maximum(tl.minimum(tl.cdiv(span, share), most), 1)
-        tokens = tl.cdiv(tl.cdiv(span, splits), KEYS) * KEYS
+    everything = length * 0
+    for at in range(0, batch, SEQUENCES):
+        index = at + tl.arange(0, SEQUENCES)
+        lengths = tl.load(seq_lens + index, mask=index < batch, other=0)
+        if WINDOWED:
+            lengths = tl.minimum(lengths, window)
+        everything += tl.sum(lengths, 0)
+    share = tl.maximum(tl.cdiv(everything, shares), SHORTEST)
+    splits = tl.maximum(tl.minimum(tl.cdiv(span, share), most), 1)
+    tokens = tl.cdiv(tl.cdiv(span, splits), KEYS) * KEYS
     return begin, tl.maximum(tokens, KEYS)
 
 
@@ -67,6 +64,10 @@ def attend_splits(
     seq_lens: tl.tensor,
     partial: tl.tensor,
     sums: tl.tensor,
+    arrivals: tl.tensor,
+    sinks: tl.tensor,
+    out: tl.tensor,
+    lse: tl.tensor,
     batch: tl.tensor,
     shares: tl.tensor,
     window: tl.tensor,
@@ -88,9 +89,11 @@ def attend_splits(
     BLOCK_HEAD: tl.constexpr,
     BLOCK_VALUE: tl.constexpr,
     ROWS: tl.constexpr,
+    HEADS: tl.constexpr,
+    BLOCK_SPLITS: tl.constexpr,
+    PART: tl.constexpr,
     KEYS: tl.constexpr,
     SHORTEST: tl.constexpr,
-    FIXED: tl.constexpr,
     WINDOWED: tl.constexpr,
     PAGE: tl.constexpr,
     OPERAND: tl.constexpr,
@@ -98,20 +101,30 @@ def attend_splits(
     CAPPED: tl.constexpr,
     DEPENDENT: tl.constexpr,
 ) -> None:
+    """One split of one sequence for ROWS query heads of a KV head.
+
+    Args:
+        arrivals: None leaves the parts to `merge_splits`, which ``sinks``, ``out`` and ``lse`` are for then. Else the
+            last program of HEADS heads puts them together, see `sgl.kernels.triton.decode_merge`.
+    """
     BLOCKS: tl.constexpr = (GROUP + ROWS - 1) // ROWS
     SCALED: tl.constexpr = STORAGE != 0
     kv_head = tl.program_id(0) // BLOCKS
     row = tl.program_id(1).to(tl.int64)
     split = tl.program_id(2)
+    first = tl.program_id(0) % BLOCKS * ROWS
     await_inputs(DEPENDENT)
     length = tl.load(seq_lens + row)
-    begin, tokens = split_tokens(seq_lens, length, batch, shares, window, most, KEYS, SHORTEST, FIXED, WINDOWED)
+    begin, tokens = split_tokens(seq_lens, length, batch, shares, window, most, KEYS, SHORTEST, WINDOWED)
     start = begin + split * tokens
     if start >= length:
+        if arrivals is not None:
+            before = row * (tl.num_programs(0) // BLOCKS * GROUP) + kv_head * GROUP
+            write_padding(out, lse, before, split, first + tl.arange(0, HEADS), tl.arange(0, BLOCK_VALUE), GROUP, VALUE)
         return
     stop = tl.minimum(start + tokens, length)
 
-    in_group = tl.program_id(0) % BLOCKS * ROWS + tl.arange(0, ROWS)
+    in_group = first + tl.arange(0, ROWS)
     real = in_group < GROUP
     head = kv_head * GROUP + in_group
     dims = tl.arange(0, BLOCK_HEAD)
@@ -169,13 +182,25 @@ def attend_splits(
             True,
         )
     release_dependents(DEPENDENT)
-    place = (row * (tl.num_programs(0) // BLOCKS * GROUP) + head) * most + split
-    tl.store(sums + place, peak + tl.log2(total), mask=real)
-    tl.store(
-        partial + place[:, None] * VALUE + value_dims[None, :],
-        mixed / total[:, None],
-        mask=real[:, None] & (value_dims[None, :] < VALUE),
-    )
+    before = row * (tl.num_programs(0) // BLOCKS * GROUP)
+    place = (before + head) * most + split
+    if arrivals is None:
+        keep_split(partial, sums, place, real, value_dims, peak, total, mixed, VALUE)
+    elif stop - start == length - begin:
+        write_results(out, lse, sinks, head, before + head, real, value_dims, peak, total, mixed, VALUE)
+    else:
+        keep_split(partial, sums, place, real, value_dims, peak, total, mixed, VALUE)
+        if counted_last(arrivals + row * tl.num_programs(0) + tl.program_id(0), stop - start, length - begin):
+            # Without the rows that only fill up the tile of products.
+            own = first + tl.arange(0, HEADS)
+            own_head = kv_head * GROUP + own
+            splits = tl.cdiv(length - begin, tokens)
+            peaks, totals, mixtures = add_splits(
+                partial, sums, (before + own_head) * most, own < GROUP, splits, value_dims, VALUE, BLOCK_SPLITS, PART
+            )
+            write_results(
+                out, lse, sinks, own_head, before + own_head, own < GROUP, value_dims, peaks, totals, mixtures, VALUE
+            )
 
 
 @triton.jit(do_not_specialize=["batch", "shares", "window", "most"])
@@ -196,7 +221,6 @@ def merge_splits(
     PART: tl.constexpr,
     KEYS: tl.constexpr,
     SHORTEST: tl.constexpr,
-    FIXED: tl.constexpr,
     WINDOWED: tl.constexpr,
     DEPENDENT: tl.constexpr,
 ) -> None:
@@ -207,7 +231,7 @@ def merge_splits(
     await_inputs(DEPENDENT)
     release_dependents(DEPENDENT)
     length = tl.load(seq_lens + row)
-    begin, tokens = split_tokens(seq_lens, length, batch, shares, window, most, KEYS, SHORTEST, FIXED, WINDOWED)
+    begin, tokens = split_tokens(seq_lens, length, batch, shares, window, most, KEYS, SHORTEST, WINDOWED)
     splits = tl.cdiv(length - begin, tokens)
 
     index = tl.arange(0, BLOCK_SPLITS)

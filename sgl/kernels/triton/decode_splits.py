@@ -9,21 +9,19 @@ import torch
 import triton
 from torch import Tensor
 
+from sgl.config.kv import KvStorage
+from sgl.config.splits import MOST_ROWS, MOST_SPLITS, decode_splits, head_blocks, split_rows
 from sgl.kernels.triton.mode import INTERPRETED
 
-PROGRAMS_PER_MULTIPROCESSOR: Final = 4
-"""Splits are made until there is this much work for each, where sequences are long enough."""
-MOST_ROWS: Final = 64
-"""Query heads of one tile."""
-MOST_SPLITS: Final = 128
-FEWEST_SPLITS: Final = 4
-"""Of the grid, for large batches: one sequence may be much longer than the others."""
-FIXED_SPLITS: Final = 16
-"""The most splits of a sequence in deterministic mode. A constant: bits depend on it."""
 REDUCED: Final = 16
 """Splits that stage 2 adds at once."""
-FIXED_TOKENS: Final = 256
-"""Tokens of a split in deterministic mode; a multiple where the sequence is longer than all splits. A constant too."""
+ADDED: Final = 4096
+"""Elements of parts that stage 1 adds at once, where it does: 32 for each of 128 threads."""
+MOST_REGISTERS: Final = 168
+"""Of a thread of stage 1, so that three blocks share a multiprocessor."""
+LARGEST_MERGE: Final = 192 * 1024
+"""Bytes of parts that the last program of stage 1 may have to add up. It reads them out of the L2 cache, at some 100
+GB/s: about the time that a launch takes. More are left to stage 2, which has a program for each head."""
 
 
 @dataclass(frozen=True)
@@ -60,18 +58,6 @@ def decode_tiles(group: int, head_dim: int, element_size: int, *, small: bool = 
     return DecodeTiles(rows, keys, max(128, keys), 4, 3)
 
 
-def most_splits(batch: int, blocks: int, multiprocessors: int, *, fixed: bool) -> int:
-    """Splits that the grid has for each sequence: of the batch size and constants alone.
-
-    Args:
-        blocks: Programs that a sequence has for each split: its KV heads, and more where a group fills several tiles.
-    """
-    if fixed:
-        return FIXED_SPLITS
-    wanted = -(-PROGRAMS_PER_MULTIPROCESSOR * multiprocessors // (batch * blocks))
-    return min(MOST_SPLITS, max(FEWEST_SPLITS, wanted))
-
-
 @dataclass(frozen=True)
 class DecodeWorkspace:
     """Partial results of stage 1: allocated once, for every layer and every batch up to the largest.
@@ -80,11 +66,14 @@ class DecodeWorkspace:
         partial: float32, softmaxes over single splits.
         sums: float32, their log-sum-exps in base 2.
         multiprocessors: Of the device.
+        arrivals: int32 zeros, programs that have stored their parts; see `sgl.kernels.triton.decode_merge`. None where
+            there is always a second stage.
     """
 
     partial: Tensor
     sums: Tensor
     multiprocessors: int
+    arrivals: Tensor | None = None
 
     @classmethod
     def allocate(
@@ -97,33 +86,27 @@ class DecodeWorkspace:
         multiprocessors: int,
         device: torch.device,
     ) -> DecodeWorkspace:
-        """For both modes, whose needs are not far apart."""
+        """For steps of up to ``largest_batch`` sequences of one token."""
         blocks = head_blocks(num_heads // num_kv_heads) * num_kv_heads
-        rows = num_heads * max(
-            batch * most_splits(batch, blocks, multiprocessors, fixed=fixed)
-            for fixed in (False, True)
-            for batch in range(1, largest_batch + 1)
-        )
+        rows = num_heads * split_rows(decode_splits, largest_batch, blocks, multiprocessors)
         return cls(
             torch.empty(rows * value_dim, dtype=torch.float32, device=device),
             torch.empty(rows, dtype=torch.float32, device=device),
             multiprocessors,
+            torch.zeros(largest_batch * blocks, dtype=torch.int32, device=device),
         )
 
 
-def head_blocks(group: int) -> int:
-    """Tiles that the query heads of one KV head fill."""
-    return -(-group // MOST_ROWS)
-
-
-def cut(tiles: DecodeTiles, *, fixed: bool, windowed: bool) -> dict[str, object]:
+def cut(tiles: DecodeTiles, *, windowed: bool) -> dict[str, object]:
     """The constants by which both stages split sequences alike."""
-    return {
-        "KEYS": tiles.keys,
-        "SHORTEST": FIXED_TOKENS if fixed else tiles.shortest,
-        "FIXED": fixed,
-        "WINDOWED": windowed,
-    }
+    return {"KEYS": tiles.keys, "SHORTEST": tiles.shortest, "WINDOWED": windowed}
+
+
+def registers_for(storage: KvStorage | None) -> int | None:
+    """What the compiler is told to make do with. Where codes are expanded it takes up to 241, and needs none of them;
+    elsewhere it takes 146 at most by itself, and spills when it is told to use no more than 168.
+    """
+    return None if storage is None else MOST_REGISTERS
 
 
 def attend_shape(tiles: DecodeTiles, head_dim: int, value_dim: int) -> dict[str, object]:
@@ -133,6 +116,23 @@ def attend_shape(tiles: DecodeTiles, head_dim: int, value_dim: int) -> dict[str,
         "BLOCK_HEAD": max(16, triton.next_power_of_2(head_dim)),
         "BLOCK_VALUE": max(16, triton.next_power_of_2(value_dim)),
     }
+
+
+def merges_itself(group: int, splits: int, value_dim: int) -> bool:
+    """Whether stage 1 puts splits together: by shapes and the batch size alone, as a captured graph needs it.
+
+    Args:
+        group: Query heads of a KV head.
+        splits: Most of a sequence.
+    """
+    return min(group, MOST_ROWS) * splits * value_dim * 4 <= LARGEST_MERGE
+
+
+def last_shape(group: int, value_dim: int) -> dict[str, object]:
+    """Sizes of what stage 1's last program adds up: the same for all batches, so that one kernel serves them."""
+    heads = triton.next_power_of_2(min(group, MOST_ROWS))
+    row = heads * max(16, triton.next_power_of_2(value_dim))
+    return {"HEADS": heads, "BLOCK_SPLITS": MOST_SPLITS, "PART": min(MOST_SPLITS, max(1, ADDED // row))}
 
 
 def merge_shape(splits: int, value_dim: int) -> dict[str, object]:

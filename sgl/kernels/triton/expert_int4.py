@@ -82,7 +82,7 @@ def expert_int4(
     return out
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["pairs"])
 def _multiply(
     x: tl.tensor,
     words: tl.tensor,

@@ -175,7 +175,7 @@ def _constants(tile: Tile, inputs: int, scale: Tensor | None, storage: int) -> d
     }
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["pairs"])
 def _multiply(
     x: tl.tensor,
     weight: tl.tensor,

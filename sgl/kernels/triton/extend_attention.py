@@ -9,9 +9,7 @@ A tile passes keys in three loops: where a window begins, where all of its rows 
 Only the first and the last of them compare positions. Expected work is 4 * head_dim operations for each pair of query
 head and key that is visible, at the rate of matrix products; not run on a GPU yet.
 
-With ``fixed_tiles`` the bits of a row depend on its own position and sequence alone: tiles have one size, keys come in
-the same tiles from position 0 whatever was cached, and all of them go through one loop, since a compiler may round
-two loops differently. A decode step is then a call with one new token for each sequence.
+Bits of a row depend on the batch, because tiles do; `sgl.kernels.triton.fixed_attention` is for deterministic mode.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ import triton
 from torch import Tensor
 
 from sgl.config.kv import KvStorage
-from sgl.kernels.triton.attention_case import CASES, GEMMA, LLAMA, AttentionCase
+from sgl.kernels.triton.attention_case import CASES, LLAMA, AttentionCase
 from sgl.kernels.triton.codec import storage_code
 from sgl.kernels.triton.extend_kernel import extend
 from sgl.kernels.triton.mode import INTERPRETED
@@ -40,8 +38,6 @@ LARGE_TILE_BYTES: Final = 16384
 TILE_BYTES: Final = 8192
 """Elsewhere, where a block may have no more than 99 KiB, and registers are what is short."""
 LARGE_SHARED: Final = 227 * 1024
-FIXED_ROWS: Final = 64
-"""Rows of a tile in deterministic mode, whatever is asked. A constant: bits may depend on it."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +61,12 @@ def extend_tiles(
     element_size: int,
     capability: int,
     *,
-    fixed: bool,
     small: bool = INTERPRETED,
 ) -> ExtendTiles:
     """Chooses by shapes and the GPU; the figures are those at which code keeps to registers and shared memory.
 
     Args:
-        longest_rows: The most rows of a sequence; not looked at where ``fixed``.
+        longest_rows: The most rows of a sequence.
         head_dim: The larger size of K's and V's heads.
         element_size: Of the pool, bytes.
         capability: The GPU's compute capability times 10.
@@ -89,9 +84,7 @@ def extend_tiles(
     if not large and (width > 128 or element_size == 1):
         # Registers run out, which codes take as well when they are expanded.
         most //= 2
-    rows = FIXED_ROWS if fixed else min(most, max(16, triton.next_power_of_2(longest_rows)))
-    # Codes become 16 bits before they are multiplied.
-    keys = min(64, max(16, (LARGE_TILE_BYTES if large else TILE_BYTES) // (width * 2)))
+    rows = min(most, max(16, triton.next_power_of_2(longest_rows)))
     widest = 8192 if large or element_size == 2 else 4096
     return ExtendTiles(rows, keys, 8 if rows > 64 or rows * width > widest else 4, 3)
 
@@ -113,7 +106,6 @@ def extend_attention(
     key_multipliers: Tensor | None = None,
     value_multipliers: Tensor | None = None,
     storage: KvStorage | None = None,
-    fixed_tiles: bool = False,
     dependent: bool = False,
     out: Tensor | None = None,
     lse: Tensor | None = None,
@@ -137,7 +129,6 @@ def extend_attention(
         key_multipliers: float32 [slots, num_kv_heads] of 8-bit codes (`sgl.kvcache.codec`).
         value_multipliers: Like key_multipliers.
         storage: How the pool keeps K and V; None is as they are.
-        fixed_tiles: A row's bits depend on its position and its own sequence alone (deterministic mode).
         dependent: Launched to start before the kernel in front of it has ended.
         out: [tokens, num_heads, value_dim], contiguous, written and returned.
         lse: float32 [tokens, num_heads], contiguous; log-sum-exps in base e are written to it, sinks included, and
@@ -161,7 +152,6 @@ def extend_attention(
         max(head_dim, value_dim),
         keys.element_size(),
         compute_capability(query.device),
-        fixed=fixed_tiles,
     )
     inner, outer = score_factors(scale, softcap)
     early = starts_early(query.device, dependent)
@@ -200,7 +190,6 @@ def extend_attention(
         STORAGE=storage_code(storage),
         CAPPED=softcap is not None,
         WINDOWED=window is not None,
-        FIXED=fixed_tiles,
         DEPENDENT=early,
         **_shape(tiles, head_dim, value_dim),
         num_warps=tiles.warps,
@@ -220,12 +209,10 @@ def _shape(tiles: ExtendTiles, head_dim: int, value_dim: int) -> dict[str, Any]:
     }
 
 
-def _variant(case: AttentionCase, rows: int, capability: int, *, fixed: bool = False) -> Variant:
-    tiles = extend_tiles(
-        rows, max(case.head_dim, case.value_dim), case.element_size, capability, fixed=fixed, small=False
-    )
-    constants = {**_shape(tiles, case.head_dim, case.value_dim), "FIXED": fixed}
-    label = f"extend {'fixed' if fixed else rows} from sm_{capability}"
+def _variant(case: AttentionCase, rows: int, capability: int) -> Variant:
+    tiles = extend_tiles(rows, max(case.head_dim, case.value_dim), case.element_size, capability, small=False)
+    constants = _shape(tiles, case.head_dim, case.value_dim)
+    label = f"extend {rows} from sm_{capability}"
     large = capability == FIRST_LARGE
     variant = case.variant(extend, label, constants, warps=tiles.warps, stages=tiles.stages, matrix=True)
     if large:
@@ -236,10 +223,5 @@ def _variant(case: AttentionCase, rows: int, capability: int, *, fixed: bool = F
 VARIANTS: Final = tuple(
     variant
     for capability in (80, FIRST_LARGE)
-    for variant in (
-        *(_variant(case, 4096, capability) for case in CASES),
-        _variant(LLAMA, 16, capability),
-        _variant(LLAMA, 4096, capability, fixed=True),
-        _variant(GEMMA, 4096, capability, fixed=True),
-    )
+    for variant in (*(_variant(case, 4096, capability) for case in CASES), _variant(LLAMA, 16, capability))
 )

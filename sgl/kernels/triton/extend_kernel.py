@@ -120,7 +120,11 @@ def pass_keys(
     return peak, total, mixed
 
 
-@triton.jit(do_not_specialize=["tokens", "batch", "window"])
+# A batch begins at any row of these, behind its sequences of one token.
+@triton.jit(
+    do_not_specialize=["tokens", "batch", "window", "table_stride"],
+    do_not_specialize_on_alignment=["page_table", "seq_lens"],
+)
 def extend(
     query: tl.tensor,
     keys: tl.tensor,
@@ -159,7 +163,6 @@ def extend(
     STORAGE: tl.constexpr,
     CAPPED: tl.constexpr,
     WINDOWED: tl.constexpr,
-    FIXED: tl.constexpr,
     DEPENDENT: tl.constexpr,
 ) -> None:
     tile = tl.num_programs(0) - 1 - tl.program_id(0)
@@ -206,25 +209,22 @@ def extend(
     if WINDOWED:
         lowest = tl.maximum(first_at - window + 1, 0)
     begin = lowest // KEYS * KEYS
-    if FIXED:
-        diagonal = begin
-    else:
-        whole = begin
-        if WINDOWED:
-            whole = tl.cdiv(tl.maximum(last_at - window + 1, 0), KEYS) * KEYS
-            peak, total, mixed = pass_keys(
-                begin, whole, peak, total, mixed, q, rows_at, lowest, limit,
-                keys, values, key_multipliers, value_multipliers, table, window, inner, outer,
-                key_slot_stride, value_slot_stride, key_multiplier_stride, value_multiplier_stride,
-                HEAD, VALUE, BLOCK_HEAD, BLOCK_VALUE, KEYS, PAGE, OPERAND, STORAGE, CAPPED, WINDOWED, True,
-            )  # fmt: skip
-        diagonal = tl.maximum((first_at + 1) // KEYS * KEYS, whole)
+    whole = begin
+    if WINDOWED:
+        whole = tl.cdiv(tl.maximum(last_at - window + 1, 0), KEYS) * KEYS
         peak, total, mixed = pass_keys(
-            whole, diagonal, peak, total, mixed, q, rows_at, lowest, limit,
+            begin, whole, peak, total, mixed, q, rows_at, lowest, limit,
             keys, values, key_multipliers, value_multipliers, table, window, inner, outer,
             key_slot_stride, value_slot_stride, key_multiplier_stride, value_multiplier_stride,
-            HEAD, VALUE, BLOCK_HEAD, BLOCK_VALUE, KEYS, PAGE, OPERAND, STORAGE, CAPPED, WINDOWED, False,
+            HEAD, VALUE, BLOCK_HEAD, BLOCK_VALUE, KEYS, PAGE, OPERAND, STORAGE, CAPPED, WINDOWED, True,
         )  # fmt: skip
+    diagonal = tl.maximum((first_at + 1) // KEYS * KEYS, whole)
+    peak, total, mixed = pass_keys(
+        whole, diagonal, peak, total, mixed, q, rows_at, lowest, limit,
+        keys, values, key_multipliers, value_multipliers, table, window, inner, outer,
+        key_slot_stride, value_slot_stride, key_multiplier_stride, value_multiplier_stride,
+        HEAD, VALUE, BLOCK_HEAD, BLOCK_VALUE, KEYS, PAGE, OPERAND, STORAGE, CAPPED, WINDOWED, False,
+    )  # fmt: skip
     peak, total, mixed = pass_keys(
         diagonal, limit, peak, total, mixed, q, rows_at, lowest, limit,
         keys, values, key_multipliers, value_multipliers, table, window, inner, outer,

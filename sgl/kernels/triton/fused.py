@@ -48,9 +48,11 @@ class TritonKernels:
         """See `FusedKernels.write_heads`."""
         return write_heads(qkv, heads, norms, turn, target, dependent=self.dependent)
 
-    def route(self, logits: Tensor, config: ExpertsConfig, correction: Tensor | None) -> tuple[Tensor, Tensor]:
+    def route(
+        self, logits: Tensor, config: ExpertsConfig, correction: Tensor | None, slots: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """See `FusedKernels.route`."""
-        return route(logits, config, correction, dependent=self.dependent)
+        return route(logits, config, correction, slots, dependent=self.dependent)
 
     def experts(
         self,

@@ -25,8 +25,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from sgl.kernels.epilogue import Epilogue
 from sgl.kernels.grouped import CHUNK, PLANE, PackedInt4
+from sgl.kernels.triton.activation import apart
+from sgl.kernels.triton.int4_expand import unpack_int4
 from sgl.kernels.triton.mode import INTERPRETED
+from sgl.kernels.triton.nonlinear import epilogue_constants, feed_sums, paired
 from sgl.kernels.triton.pdl import await_inputs, release_dependents, starts_early
 from sgl.kernels.triton.variant import Variant
 from sgl.kernels.triton.widen import fetch_early, from_int4, int4_offset
@@ -103,6 +107,8 @@ def int4_product(
     BLOCK_M: tl.constexpr,
     SLICES: tl.constexpr,
     STAGES: tl.constexpr,
+    ACTIVATION: tl.constexpr,
+    GATED: tl.constexpr,
     WIDE: tl.constexpr,
     DEPENDENT: tl.constexpr,
 ) -> None:
@@ -111,13 +117,14 @@ def int4_product(
     Constants:
         PLANES: Of a chunk that surely share a scale: 4, 2 or 1.
         WHOLE: ``columns`` is a multiple of the columns of a step.
+        ACTIVATION: Applied to the sums, with GATED as in `sgl.kernels.triton.nonlinear`; None leaves them.
         WIDE: Multiplies in float32, whatever the types.
     """
     TYPE: tl.constexpr = tl.float32 if WIDE else x.dtype.element_ty
     OFF: tl.constexpr = 8.0 - int4_offset(TYPE, not WIDE)
     n = tl.program_id(1).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
     m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
-    own = tl.minimum(n, outputs - 1)
+    own = paired(tl.minimum(n, outputs - 1), outputs, ACTIVATION, GATED)
     part = tl.arange(0, SLICES)
     lane = tl.arange(0, PLANE)
     word = part[:, None] * PLANE + lane[None, :]
@@ -168,45 +175,23 @@ def int4_product(
     result = tl.sum(total, axis=0)
     if bias is not None:
         result += tl.load(bias + own).to(tl.float32)[:, None]
+    if ACTIVATION is not None:
+        result = feed_sums(result, ACTIVATION, GATED)
+        if GATED:
+            n = tl.program_id(1).to(tl.int64) * (BLOCK_N // 2) + tl.arange(0, BLOCK_N // 2)
+            outputs = outputs // 2
     places = out + m[None, :].to(tl.int64) * out_stride + n[:, None]
     tl.store(places, result.to(out.dtype.element_ty), mask=(m[None, :] < rows) & (n[:, None] < outputs))
 
 
-@triton.jit
-def expand(
-    words: tl.tensor,
-    scale: tl.tensor,
-    zero: tl.tensor,
-    out: tl.tensor,
-    outputs: tl.tensor,
-    columns: tl.tensor,
-    width: tl.tensor,
-    group: tl.tensor,
-    PLANE: tl.constexpr,
-    BLOCK_N: tl.constexpr,
-    CHUNKS: tl.constexpr,
-) -> None:
-    """CHUNKS chunks of BLOCK_N outputs, in the type of ``out``."""
-    n = tl.program_id(1).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
-    chunk = tl.program_id(0) * CHUNKS + tl.arange(0, CHUNKS)
-    lane = tl.arange(0, PLANE)
-    real = (n < outputs)[:, None, None]
-    word = (chunk[:, None] * PLANE + lane[None, :])[None, :, :]
-    codes = tl.load(words + n[:, None, None] * width + word, mask=real & (word < width), other=0)
-    for plane in tl.static_range(4):
-        first = chunk * (4 * PLANE) + plane * PLANE
-        place = (tl.minimum(first, columns - 1) // group).to(tl.int64)[None, :, None] * outputs + n[:, None, None]
-        number = ((codes >> (4 * plane)) & 15).to(tl.float32) - 8.0
-        if zero is not None:
-            number -= tl.load(zero + place, mask=real, other=0.0)
-        number *= tl.load(scale + place, mask=real, other=0.0)
-        column = (first[:, None] + lane[None, :])[None, :, :]
-        places = out + n[:, None, None] * columns + column
-        tl.store(places, number.to(out.dtype.element_ty), mask=real & (column < columns))
-
-
 def w4a16(
-    x: Tensor, packed: PackedInt4, bias: Tensor | None = None, *, fixed: bool = False, dependent: bool = False
+    x: Tensor,
+    packed: PackedInt4,
+    bias: Tensor | None = None,
+    *,
+    epilogue: Epilogue | None = None,
+    fixed: bool = False,
+    dependent: bool = False,
 ) -> Tensor:
     """``x @ W.T + bias``.
 
@@ -214,19 +199,21 @@ def w4a16(
         x: [rows, in_features] of the packed weight's type.
         packed: The weight.
         bias: [out_features] or None.
+        epilogue: Applied to the results; for more than `SKINNY_ROWS` rows by a kernel of its own.
         fixed: One tile for all counts of rows: a row's bits depend on nothing but the row.
         dependent: See `sgl.kernels.triton.pdl`.
 
     Returns:
-        [rows, out_features] in the type of ``x``.
+        [rows, out_features] in the type of ``x``, or half as many with a gated epilogue.
     """
     if packed.order is not None:
         x = x.index_select(-1, packed.order)
     if len(x) > SKINNY_ROWS and not fixed:
-        return F.linear(x, unpack_int4(packed), bias)
+        return apart(F.linear(x, unpack_int4(packed), bias), epilogue, dependent=dependent)
     rows, columns = x.shape
     outputs, width = packed.words.shape
-    out = torch.empty(rows, outputs, dtype=x.dtype, device=x.device)
+    results = outputs if epilogue is None else epilogue.width(outputs)
+    out = torch.empty(rows, results, dtype=x.dtype, device=x.device)
     if not rows:
         return out
     planes = planes_of(packed.group, len(packed.scale))
@@ -253,6 +240,7 @@ def w4a16(
         BLOCK_M=tile.rows,
         SLICES=tile.slices,
         STAGES=tile.stages,
+        **epilogue_constants(epilogue),
         WIDE=INTERPRETED or x.dtype == torch.float32,
         DEPENDENT=early,
         num_warps=tile.slices,
@@ -266,32 +254,10 @@ def planes_of(group: int, groups: int) -> int:
     return next(planes for planes in (4, 2, 1) if groups == 1 or group % (planes * PLANE) == 0)
 
 
-def unpack_int4(packed: PackedInt4) -> Tensor:
-    """The weight [out_features, columns] in its type, columns in the order of the codes."""
-    outputs, width = packed.words.shape
-    out = torch.empty(outputs, packed.columns, dtype=packed.dtype, device=packed.words.device)
-    block, chunks = (8, 4)
-    expand[(triton.cdiv(width, chunks * PLANE), triton.cdiv(outputs, block))](
-        packed.words,
-        packed.scale,
-        packed.zero,
-        out,
-        outputs,
-        packed.columns,
-        width,
-        packed.group,
-        PLANE=PLANE,
-        BLOCK_N=block,
-        CHUNKS=chunks,
-        num_warps=4,
-    )
-    return out
-
-
 _PRODUCT: Final = ("x", "words", "scale", "zero", "bias", "out")
 _PRODUCT_NUMBERS: Final = ("rows", "outputs", "columns", "width", "group", "x_stride", "out_stride")
-_EXPAND_NUMBERS: Final = ("outputs", "columns", "width", "group")
 _TYPES: Final = {"words": "*i16", "scale": "*fp32", "zero": "*fp32"}
+_SILU: Final = Epilogue("silu", gated=True)
 
 
 def _product(
@@ -304,6 +270,7 @@ def _product(
     zeros: bool = False,
     whole: bool = True,
     fixed: bool = False,
+    epilogue: Epilogue | None = None,
 ) -> Variant:
     planes = planes_of(group, 2)
     tile = tile_of(rows, outputs, 4 if element == "fp32" else 2, planes, fixed=fixed)
@@ -324,6 +291,7 @@ def _product(
             "BLOCK_M": tile.rows,
             "SLICES": tile.slices,
             "STAGES": tile.stages,
+            **epilogue_constants(epilogue),
             "WIDE": element == "fp32",
         },
         divisible=("outputs", "columns", "width", "group", "x_stride", "out_stride"),
@@ -331,22 +299,6 @@ def _product(
         dependent=True,
         wide_loads=True,
         tensor_cores=element != "fp32",
-    )
-
-
-def _expand(element: str, zeros: bool) -> Variant:
-    return Variant(
-        name=f"int4 expand {element}{' zeros' if zeros else ''}",
-        kernel=expand,
-        signature={
-            **{"words": "*i16", "scale": "*fp32", "out": f"*{element}"},
-            **({"zero": "*fp32"} if zeros else {}),
-            **dict.fromkeys(_EXPAND_NUMBERS, "i32"),
-        },
-        constants={**({} if zeros else {"zero": None}), "PLANE": PLANE, "BLOCK_N": 8, "CHUNKS": 4},
-        divisible=_EXPAND_NUMBERS,
-        registers=128,
-        wide_loads=True,
     )
 
 
@@ -361,6 +313,7 @@ VARIANTS: Final = (
     _product("awq", 64, 4096, zeros=True),
     _product("gptq fixed", 1, 28672, fixed=True),
     _product("awq", 1, 4096, element="fp32", zeros=True),
-    _expand("bf16", True),
-    _expand("bf16", False),
+    _product("gptq silu", 1, 28672, epilogue=_SILU),
+    _product("awq silu", 1, 6144, zeros=True, epilogue=_SILU),
+    _product("awq silu", 64, 28672, zeros=True, epilogue=_SILU),
 )

@@ -11,7 +11,9 @@ from typing import Final
 import torch.nn.functional as F
 from torch import Tensor
 
+from sgl.kernels.epilogue import Epilogue
 from sgl.kernels.grouped import PackedInt8Groups
+from sgl.kernels.triton.activation import apart
 from sgl.kernels.triton.expand import expand
 from sgl.kernels.triton.skinny import INT8, ONE_GROUP, launch_skinny
 
@@ -20,7 +22,13 @@ SKINNY_ROWS: Final = 32
 
 
 def w8a16(
-    x: Tensor, packed: PackedInt8Groups, bias: Tensor | None = None, *, fixed: bool = False, dependent: bool = False
+    x: Tensor,
+    packed: PackedInt8Groups,
+    bias: Tensor | None = None,
+    *,
+    epilogue: Epilogue | None = None,
+    fixed: bool = False,
+    dependent: bool = False,
 ) -> Tensor:
     """``x @ W.T + bias``.
 
@@ -28,13 +36,14 @@ def w8a16(
         x: [rows, in_features] of the packed weight's type.
         packed: The weight.
         bias: [out_features] or None.
+        epilogue: Applied to the results; for more than `SKINNY_ROWS` rows by a kernel of its own.
         fixed: One tile for all counts of rows: a row's bits depend on nothing but the row.
         dependent: See `sgl.kernels.triton.pdl`.
     """
     if packed.order is not None:
         x = x.index_select(-1, packed.order)
     if len(x) > SKINNY_ROWS and not fixed:
-        return F.linear(x, unpack_int8_groups(packed), bias)
+        return apart(F.linear(x, unpack_int8_groups(packed), bias), epilogue, dependent=dependent)
     return launch_skinny(
         x,
         packed.codes,
@@ -43,6 +52,7 @@ def w8a16(
         zero=None if packed.zero is None else packed.zero.T,
         group=_group(packed),
         bias=bias,
+        epilogue=epilogue,
         dependent=dependent,
     )
 

@@ -16,6 +16,7 @@ import triton.language as tl
 from torch import Tensor
 
 from sgl.config.kv import KvStorage
+from sgl.config.splits import latent_rows
 from sgl.kernels.triton.codec import storage_code
 from sgl.kernels.triton.mode import INTERPRETED
 from sgl.kernels.triton.paged import TYPES, anchor
@@ -124,7 +125,7 @@ def latent_tiles(rows: int, storage: KvStorage | None, *, interpreted: bool = IN
     """
     if interpreted:
         return SMALL
-    return LatentTiles(16 if rows <= 16 or storage is not None else 32, 32, 8, 2)
+    return LatentTiles(latent_rows(rows, coded=storage is not None), 32, 8, 2)
 
 
 @triton.jit
@@ -250,9 +251,10 @@ def latent_variant(
     """A kernel over the vectors of DeepSeek V2 and V3, for `benchmarks.kernel_gate`."""
     vectors = "*i8" if storage else "*bf16"
     types = {"query": "*bf16", "out": "*bf16", "compressed": vectors, "positional": vectors, "inner": "fp32"}
-    types |= dict.fromkeys(("page_table", "seq_lens", "cu_q"), "*i32")
-    types |= {"latent": "*bf16", "slots": "*i64"}
-    types |= dict.fromkeys(("compressed_multipliers", "positional_multipliers", "partial", "sums"), "*fp32")
+    types |= dict.fromkeys(("page_table", "seq_lens", "cu_q", "starts"), "*i32")
+    types |= dict.fromkeys(("latent", "gathered", "gathered_rope"), "*bf16") | {"slots": "*i64"}
+    types |= dict.fromkeys(("compressed_multipliers", "positional_multipliers"), "*fp32")
+    types |= dict.fromkeys(("partial", "sums", "peaks", "totals"), "*fp32")
     given = {
         "RANK": 512,
         "ROPE": 64,

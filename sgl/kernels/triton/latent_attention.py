@@ -4,11 +4,12 @@ The new tokens' vectors are in the pool already. The rows of a tile are heads, a
 it; the tiles of all sequences are one axis of the grid, as in `sgl.kernels.triton.extend_attention`.
 
 A row's bits depend on its own position and sequence alone: tiles have one size on one GPU, and keys come in the same
-tiles from position 0 in one loop. So in deterministic mode this serves decode rows, too.
+tiles from position 0 in one loop. Single tokens are another kernel's; deterministic mode has one for both
+(`sgl.kernels.triton.fixed_latent`).
 
 Every pair of query and key costs 2 * (2 * rank + rope) operations a head, 2176 with DeepSeek's widths, where expanded
-keys and values would cost 640 and one product per cached token: a prompt of 8192 tokens of DeepSeek V3 takes 9.3 TFLOP
-a layer, 12 ms at 790 TFLOP/s, where 2.7 would do. Expanding is not here yet. Not run on a GPU yet.
+keys and values cost 640 and one product per cached token (`sgl.kernels.triton.latent_expanded`): for few new tokens
+behind a long prefix this is less. Not run on a GPU yet.
 """
 
 from __future__ import annotations
@@ -104,7 +105,11 @@ def _shape(tiles: LatentTiles, heads: int) -> dict[str, Any]:
     return {"ROWS": tiles.rows, "KEYS": tiles.keys, "HEADS": together, "TOKENS": tiles.rows // together}
 
 
-@triton.jit(do_not_specialize=["tokens", "batch"])
+# A batch begins at any row of these, behind its sequences of one token.
+@triton.jit(
+    do_not_specialize=["tokens", "batch", "table_stride"],
+    do_not_specialize_on_alignment=["page_table", "seq_lens"],
+)
 def _extend(
     query: tl.tensor,
     compressed: tl.tensor,

@@ -20,6 +20,7 @@ import triton.language as tl
 from torch import Tensor
 
 from sgl.config.kv import KvStorage
+from sgl.config.splits import LATENT_PROGRAMS, latent_splits, split_rows
 from sgl.kernels.triton.decode_kernels import merge_splits, split_tokens
 from sgl.kernels.triton.decode_splits import DecodeWorkspace, merge_shape
 from sgl.kernels.triton.latent import SMALL, LatentLayer, LatentTiles, attend_vectors, latent_tiles, latent_variant
@@ -27,36 +28,17 @@ from sgl.kernels.triton.paged import LOG2_E
 from sgl.kernels.triton.pdl import await_inputs, release_dependents, starts_early
 from sgl.kernels.triton.variant import Variant
 
-PROGRAMS_PER_MULTIPROCESSOR: Final = 2
-"""A program of 64 heads fills a multiprocessor; a second one is there when the first waits."""
-MOST_SPLITS: Final = 64
-FIXED_SPLITS: Final = 8
 SHORTEST: Final = 128
 """Fewest tokens of a split, for which reading pays for a partial result of 4 * rank bytes a head."""
 MERGE_WARPS: Final = 4
 
 
-def most_splits(batch: int, blocks: int, multiprocessors: int, *, fixed: bool) -> int:
-    """Splits that the grid has for each sequence: of the batch size and constants alone.
-
-    Args:
-        blocks: Tiles of heads of a sequence.
-    """
-    if fixed:
-        return FIXED_SPLITS
-    wanted: int = triton.cdiv(PROGRAMS_PER_MULTIPROCESSOR * multiprocessors, batch * blocks)
-    # Twice the even share, for sequences that are longer than others; partial results take the memory of it.
-    return max(2, min(MOST_SPLITS, 2 * wanted))
-
-
 def latent_workspace(
-    *, largest_batch: int, heads: int, rank: int, multiprocessors: int, fixed_splits: bool, device: torch.device
+    *, largest_batch: int, heads: int, rank: int, multiprocessors: int, device: torch.device
 ) -> DecodeWorkspace:
     """Partial results of stage 1: allocated once, for every layer and every batch up to the largest."""
     blocks = triton.cdiv(heads, latent_tiles(heads, None).rows)
-    rows = heads * max(
-        batch * most_splits(batch, blocks, multiprocessors, fixed=fixed_splits) for batch in range(1, largest_batch + 1)
-    )
+    rows = heads * split_rows(latent_splits, largest_batch, blocks, multiprocessors)
     return DecodeWorkspace(
         torch.empty(rows * rank, dtype=torch.float32, device=device),
         torch.empty(rows, dtype=torch.float32, device=device),
@@ -73,7 +55,6 @@ def latent_decode(
     page_size: int,
     scale: float,
     workspace: DecodeWorkspace,
-    fixed_splits: bool = False,
     dependent: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
@@ -86,8 +67,6 @@ def latent_decode(
         page_size: Tokens of a page, a power of two.
         scale: Scores are multiplied with it.
         workspace: Of `latent_workspace`; overwritten.
-        fixed_splits: A row's bits depend on its own sequence alone. They are not those of
-            `sgl.kernels.triton.latent_attention`, which in deterministic mode serves decode rows, too.
         dependent: Stage 1 is launched to start before the kernel in front of it has ended.
         out: [batch, heads, rank], contiguous, written and returned.
 
@@ -105,13 +84,13 @@ def latent_decode(
         return out
     tiles = latent_tiles(heads, layer.storage)
     blocks = triton.cdiv(heads, tiles.rows)
-    splits = most_splits(batch, blocks, workspace.multiprocessors, fixed=fixed_splits)
+    splits = latent_splits(batch, blocks, workspace.multiprocessors)
     if workspace.sums.numel() < batch * heads * splits or workspace.partial.numel() < (
         batch * heads * splits * layer.rank
     ):
         raise ValueError(f"the workspace of latent attention was allocated for fewer than {batch} sequences")
-    shares = max(1, PROGRAMS_PER_MULTIPROCESSOR * workspace.multiprocessors // blocks)
-    alike = _cut(tiles, fixed=fixed_splits)
+    shares = max(1, LATENT_PROGRAMS * workspace.multiprocessors // blocks)
+    alike = _cut(tiles)
     early = starts_early(query.device, dependent)
     _attend[(blocks, batch, splits)](
         query,
@@ -158,10 +137,10 @@ def latent_decode(
     return out
 
 
-def _cut(tiles: LatentTiles, *, fixed: bool) -> dict[str, Any]:
+def _cut(tiles: LatentTiles) -> dict[str, Any]:
     """The constants by which both stages split sequences alike."""
     shortest = tiles.keys if tiles == SMALL else SHORTEST
-    return {"KEYS": tiles.keys, "SHORTEST": shortest, "FIXED": fixed}
+    return {"KEYS": tiles.keys, "SHORTEST": shortest}
 
 
 @triton.jit(do_not_specialize=["batch", "shares", "most"])
@@ -194,7 +173,6 @@ def _attend(
     ROWS: tl.constexpr,
     KEYS: tl.constexpr,
     SHORTEST: tl.constexpr,
-    FIXED: tl.constexpr,
     PAGE: tl.constexpr,
     OPERAND: tl.constexpr,
     STORAGE: tl.constexpr,
@@ -205,7 +183,7 @@ def _attend(
     split = tl.program_id(2)
     await_inputs(DEPENDENT)
     length = tl.load(seq_lens + row)
-    _, tokens = split_tokens(seq_lens, length, batch, shares, 0, most, KEYS, SHORTEST, FIXED, False)
+    _, tokens = split_tokens(seq_lens, length, batch, shares, 0, most, KEYS, SHORTEST, False)
     start = split * tokens
     if start < length:
         stop = tl.minimum(start + tokens, length)
@@ -238,10 +216,7 @@ def _variants() -> Iterator[Variant]:
     )
     for heads, label, storage in cases:
         tiles = latent_tiles(heads, storage)
-        cut = _cut(tiles, fixed=False)
-        yield latent_variant(f"latent_decode {label} {heads} heads", _attend, tiles, cut, storage=storage)
-    tiles = latent_tiles(128, None)
-    yield latent_variant("latent_decode bf16 fixed", _attend, tiles, _cut(tiles, fixed=True))
+        yield latent_variant(f"latent_decode {label} {heads} heads", _attend, tiles, _cut(tiles), storage=storage)
 
 
 VARIANTS: Final = tuple(_variants())

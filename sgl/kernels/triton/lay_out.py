@@ -25,7 +25,8 @@ GATHERED: Final = 512
 """Pages copied at a time."""
 
 
-@triton.jit
+# The ids lie behind the entries, at any multiple of four bytes.
+@triton.jit(do_not_specialize_on_alignment=["known"])
 def _lay_out(
     entries: tl.tensor,
     known: tl.tensor,
@@ -117,7 +118,7 @@ def lay_out(
     )
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["count"], do_not_specialize_on_alignment=["updates"])
 def _apply_pages(
     page_table: tl.tensor,
     updates: tl.tensor,
@@ -191,7 +192,7 @@ def gather_pages(page_table: Tensor, rows: Tensor, seq_lens: Tensor, gathered: T
     )
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["count"])
 def _keep_tokens(
     next_tokens: tl.tensor, rows: tl.tensor, drawn: tl.tensor, count: tl.tensor, BLOCK: tl.constexpr
 ) -> None:

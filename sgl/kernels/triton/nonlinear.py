@@ -7,6 +7,8 @@ from typing import Final
 import triton
 import triton.language as tl
 
+from sgl.kernels.epilogue import Epilogue
+
 CLAMP_LIMIT: Final = tl.constexpr(7.0)
 CLAMP_SLOPE: Final = tl.constexpr(1.702)
 """As in `sgl.layers.activation`."""
@@ -77,3 +79,46 @@ def feed(
             if GATED:
                 x *= tl.load(row + inner + columns, mask=inside, other=0.0).to(tl.float32)
         return x
+
+
+@triton.jit
+def paired(place: tl.tensor, outputs: tl.tensor, ACTIVATION: tl.constexpr, GATED: tl.constexpr) -> tl.tensor:
+    """Which output of a product to compute at a place, so that `feed_sums` finds a gate and its linear part together.
+
+    Args:
+        place: Of 0 .. outputs - 1.
+        outputs: Of the product, gates and linear parts.
+        ACTIVATION: None, and anything without GATED: every output is at its own place.
+    """
+    if GATED and ACTIVATION != "clamped_silu":
+        return place // 2 + place % 2 * (outputs // 2)
+    else:
+        return place
+
+
+@triton.jit
+def feed_sums(sums: tl.tensor, ACTIVATION: tl.constexpr, GATED: tl.constexpr) -> tl.tensor:
+    """What a feed-forward block multiplies by its second weight.
+
+    Args:
+        sums: float32 [outputs, rows]; with GATED, gates and linear parts alternate.
+
+    Returns:
+        float32 [outputs, rows], or [outputs / 2, rows].
+    """
+    if GATED:
+        pairs = tl.reshape(sums, (sums.shape[0] // 2, 2, sums.shape[1]))
+        gate, linear = tl.split(tl.permute(pairs, (0, 2, 1)))
+        if ACTIVATION == "clamped_silu":
+            return clamped_silu(gate, linear)
+        else:
+            return nonlinear(gate, ACTIVATION) * linear
+    else:
+        return nonlinear(sums, ACTIVATION)
+
+
+def epilogue_constants(epilogue: Epilogue | None) -> dict[str, object]:
+    """As kernels with `paired` and `feed_sums` take it."""
+    if epilogue is None:
+        return {"ACTIVATION": None, "GATED": False}
+    return {"ACTIVATION": epilogue.activation, "GATED": epilogue.gated}

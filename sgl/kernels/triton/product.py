@@ -4,19 +4,21 @@ The counterparts of `sgl.kernels.matmul`, `int8`, `int4` and `int8_group`, with 
 device already, x is of any leading shape. Up to `MOST_ROWS` rows what counts is to read the weight once, at full speed
 (`sgl.kernels.triton.skinny`); for more rows the library multiplies, or codes by codes. Deterministic products take one
 kernel and one tile for all counts of rows.
+
+All take an epilogue: kernels of few rows compute it themselves, behind the others comes a kernel of its own.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sgl.kernels.epilogue import Epilogue, EpilogueMatmul
 from sgl.kernels.grouped import PackedInt4, PackedInt8Groups, pack_int4, pack_int8_groups, packs_groups
 from sgl.kernels.int4 import dequantize
 from sgl.kernels.matmul import Matmul
+from sgl.kernels.triton.activation import apart
 from sgl.kernels.triton.expand import expand
 from sgl.kernels.triton.fp8 import block_fp8_matmul, fp8_matmul, multiplies_fp8
 from sgl.kernels.triton.int4 import w4a16
@@ -37,14 +39,14 @@ def dense_product(weight: Tensor, bias: Tensor | None, *, deterministic: bool) -
         deterministic: Each row's bits must not depend on the number of rows.
     """
 
-    def multiply(rows: Tensor) -> Tensor:
+    def multiply(rows: Tensor, epilogue: Epilogue | None) -> Tensor:
         if deterministic:
-            return tile_matmul(rows, weight, bias, dependent=True)
+            return apart(tile_matmul(rows, weight, bias, dependent=True), epilogue, dependent=True)
         if len(rows) <= MOST_ROWS:
-            return skinny(rows, weight, bias, dependent=True)
-        return F.linear(rows, weight, bias)
+            return skinny(rows, weight, bias, epilogue=epilogue, dependent=True)
+        return apart(F.linear(rows, weight, bias), epilogue, dependent=True)
 
-    return _by_rows(multiply)
+    return EpilogueMatmul(multiply)
 
 
 def int8_product(
@@ -56,13 +58,13 @@ def int8_product(
     of them so, which sums exactly.
     """
 
-    def multiply(rows: Tensor) -> Tensor:
+    def multiply(rows: Tensor, epilogue: Epilogue | None) -> Tensor:
         if len(rows) <= MOST_ROWS and not deterministic:
-            return skinny_int8(rows, weight, scale, bias, dependent=True)
+            return skinny_int8(rows, weight, scale, bias, epilogue=epilogue, dependent=True)
         codes, row_scale = per_token_int8(rows, dependent=True)
-        return int8_matmul(codes, row_scale, weight, scale, bias, dtype)
+        return apart(int8_matmul(codes, row_scale, weight, scale, bias, dtype), epilogue, dependent=True)
 
-    return _by_rows(multiply)
+    return EpilogueMatmul(multiply)
 
 
 def int4_product(
@@ -83,7 +85,11 @@ def int4_product(
 
 def packed_int4_product(packed: PackedInt4, bias: Tensor | None, *, deterministic: bool) -> Matmul:
     """Of a weight that is packed already."""
-    return _by_rows(lambda rows: w4a16(rows, packed, bias, fixed=deterministic, dependent=True))
+
+    def multiply(rows: Tensor, epilogue: Epilogue | None) -> Tensor:
+        return w4a16(rows, packed, bias, epilogue=epilogue, fixed=deterministic, dependent=True)
+
+    return EpilogueMatmul(multiply)
 
 
 def int8_group_product(
@@ -100,7 +106,11 @@ def int8_group_product(
     if not packs_groups(codes.shape[1], scale.shape[1]):
         return _expanded(codes, scale, zero, bias, dtype, order=order, deterministic=deterministic)
     packed: PackedInt8Groups = pack_int8_groups(codes, scale, zero, dtype, order=order)
-    return _by_rows(lambda rows: w8a16(rows, packed, bias, fixed=deterministic, dependent=True))
+
+    def multiply(rows: Tensor, epilogue: Epilogue | None) -> Tensor:
+        return w8a16(rows, packed, bias, epilogue=epilogue, fixed=deterministic, dependent=True)
+
+    return EpilogueMatmul(multiply)
 
 
 def fp8_product(
@@ -133,9 +143,12 @@ def fp8_product(
     scale = scale.float().contiguous() if by_block else scale.float().flatten().expand(len(codes)).contiguous()
     quantises = multiplies_fp8(codes.device)
 
-    def multiply(rows: Tensor) -> Tensor:
+    def multiply(rows: Tensor, epilogue: Epilogue | None) -> Tensor:
         if not quantises if deterministic else len(rows) <= MOST_ROWS:
-            return skinny_fp8(rows, codes, scale, bias, dependent=True)
+            return skinny_fp8(rows, codes, scale, bias, epilogue=epilogue, dependent=True)
+        return apart(many(rows), epilogue, dependent=True)
+
+    def many(rows: Tensor) -> Tensor:
         if quantises and by_block:
             given, row_scale = per_group_fp8(rows, SCALE_COLUMNS, dependent=True)
             return block_fp8_matmul(given, row_scale, codes, scale, bias, dtype, fixed=deterministic)
@@ -146,7 +159,7 @@ def fp8_product(
         bits = codes.view(torch.int8)
         return F.linear(rows, expand(bits, FP8, scale, dtype, group=edge, height=edge or 1, unit=E4M3_UNIT), bias)
 
-    return _by_rows(multiply)
+    return EpilogueMatmul(multiply)
 
 
 def _expanded(
@@ -164,13 +177,3 @@ def _expanded(
     if order is not None:
         weight = torch.empty_like(weight).index_copy_(1, order, weight)
     return dense_product(weight, None if bias is None else bias.to(dtype), deterministic=deterministic)
-
-
-def _by_rows(multiply: Callable[[Tensor], Tensor]) -> Matmul:
-    """Of a product over [rows, in_features], one over [..., in_features]."""
-
-    def apply(x: Tensor) -> Tensor:
-        result = multiply(x.reshape(-1, x.shape[-1]))
-        return result.view(*x.shape[:-1], result.shape[-1])
-
-    return apply

@@ -7,6 +7,9 @@ stages of loads in flight, and no second kernel sums partial results. Loads of w
 a time, some stages ahead, past the caches (evict_first); x comes out of the L1 cache. Codes of 8 bits are widened in
 registers, in the very fragment that a thread multiplies.
 
+With an epilogue a program's outputs are pairs, a gate and what it multiplies, wherever these lie in the weight: so the
+results of a pair meet in one program, and no kernel of its own computes the nonlinearity. Nothing is rounded between.
+
 The result of a row depends on nothing but the row: neither on the others nor on their number.
 
 Bytes: N * K weights, nearly all. Roofline at 4.3 TB/s of an H200, 4096 x 4096: 7.8 us in bfloat16, 3.9 us in 8 bits.
@@ -20,13 +23,15 @@ from typing import Final
 
 import torch
 import triton
-import triton.language as tl
 from torch import Tensor
 
+from sgl.kernels.epilogue import Epilogue
 from sgl.kernels.triton.mode import INTERPRETED
-from sgl.kernels.triton.pdl import await_inputs, release_dependents, starts_early
+from sgl.kernels.triton.nonlinear import epilogue_constants
+from sgl.kernels.triton.pdl import starts_early
+from sgl.kernels.triton.skinny_kernel import skinny_product
 from sgl.kernels.triton.variant import Variant
-from sgl.kernels.triton.widen import E4M3_UNIT, fetch_early, from_e4m3, from_int8
+from sgl.kernels.triton.widen import E4M3_UNIT
 
 PLAIN: Final = 0
 FP8: Final = 1
@@ -39,8 +44,6 @@ MOST_ROWS: Final = 8
 """Columns of the smallest product on tensor cores: what so many rows cost, one costs, too."""
 ONE_GROUP: Final = 1 << 30
 """Columns of the group that a whole row is: more than any row has."""
-LINE: Final = tl.constexpr(128)
-"""Bytes of a cache line."""
 STAGED: Final = 16 * 1024
 STAGED_BY_OUTPUT: Final = 2 * 1024
 """Bytes of shared memory for loads: with 16 outputs, two programs fit where a multiprocessor has 100 KiB."""
@@ -95,113 +98,38 @@ def stages_of(outputs: int, columns: int, bits: int, element: int) -> int:
     return min(MOST_STAGES, (STAGED + STAGED_BY_OUTPUT * outputs) // step + 1)
 
 
-@triton.jit(do_not_specialize=["rows"])
-def skinny_product(
-    x: tl.tensor,
-    weight: tl.tensor,
-    scale: tl.tensor,
-    zero: tl.tensor,
-    bias: tl.tensor,
-    out: tl.tensor,
-    rows: tl.tensor,
-    outputs: tl.tensor,
-    columns: tl.tensor,
-    x_stride: tl.tensor,
-    weight_stride: tl.tensor,
-    scale_stride: tl.tensor,
-    scale_step: tl.tensor,
-    out_stride: tl.tensor,
-    KIND: tl.constexpr,
-    GROUP: tl.constexpr,
-    HEIGHT: tl.constexpr,
-    UNIT: tl.constexpr,
-    WHOLE: tl.constexpr,
-    BLOCK_N: tl.constexpr,
-    BLOCK_M: tl.constexpr,
-    BLOCK_K: tl.constexpr,
-    SLICES: tl.constexpr,
-    STAGES: tl.constexpr,
-    WIDE: tl.constexpr,
-    DEPENDENT: tl.constexpr,
-) -> None:
-    """BLOCK_N outputs of BLOCK_M rows.
-
-    Constants:
-        KIND: `PLAIN`, `FP8` or `INT8`.
-        GROUP: Columns that share a scale, a multiple of BLOCK_K; None: outputs have one, or ``scale`` is None.
-        HEIGHT: Outputs that share a scale, with GROUP.
-        UNIT: What all scales are multiplied by.
-        WHOLE: ``columns`` is a multiple of the columns of a step.
-        WIDE: Multiplies in float32, whatever the types.
-    """
-    TYPE: tl.constexpr = tl.float32 if WIDE else x.dtype.element_ty
-    n = tl.program_id(1).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
-    m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
-    # Outputs beyond the last one are the last one: their loads need no mask, and only stores have one.
-    own = tl.minimum(n, outputs - 1)
-    part = tl.arange(0, SLICES)
-    column = part[:, None] * BLOCK_K + tl.arange(0, BLOCK_K)[None, :]
-    weights = weight + own[None, :, None] * weight_stride + column[:, None, :]
-    given = x + m[None, None, :].to(tl.int64) * x_stride + column[:, :, None]
-    real = m[None, None, :] < rows
-
-    ahead = tl.arange(0, 32) * (LINE // (weight.dtype.element_ty.primitive_bitwidth // 8))
-    fetch_early(weight + own[:, None] * weight_stride + ahead[None, :], (ahead < columns)[None, :], DEPENDENT)
-    await_inputs(DEPENDENT)
-    release_dependents(DEPENDENT)
-
-    total = tl.zeros((SLICES, BLOCK_N, BLOCK_M), tl.float32)
-    for start in tl.range(0, columns, SLICES * BLOCK_K, num_stages=STAGES):
-        if WHOLE:
-            codes = tl.load(weights + start, eviction_policy="evict_first")
-            rows_in = tl.load(given + start, mask=real, other=0.0, cache_modifier=".ca")
-        else:
-            inside = column < columns - start
-            codes = tl.load(weights + start, mask=inside[:, None, :], other=0, eviction_policy="evict_first")
-            rows_in = tl.load(given + start, mask=real & inside[:, :, None], other=0.0, cache_modifier=".ca")
-        if KIND == 1:
-            values = from_e4m3(codes, TYPE, not WIDE)
-        elif KIND == 2:
-            values = from_int8(codes, TYPE)
-        else:
-            values = codes.to(TYPE)
-        if GROUP is None:
-            total = tl.dot(values, rows_in.to(TYPE), total, input_precision="ieee")
-        else:
-            group = tl.minimum(start + part * BLOCK_K, columns - 1) // GROUP
-            place = (own // HEIGHT)[None, :] * scale_stride + group[:, None] * scale_step
-            product = tl.dot(values, rows_in.to(TYPE), input_precision="ieee")
-            if zero is not None:
-                summed = tl.sum(rows_in.to(tl.float32), axis=1)
-                product -= tl.load(zero + place)[:, :, None] * summed[:, None, :]
-            total += product * tl.load(scale + place)[:, :, None]
-
-    result = tl.sum(total, axis=0) * UNIT
-    if GROUP is None and scale is not None:
-        result *= tl.load(scale + own * scale_stride)[:, None]
-    if bias is not None:
-        result += tl.load(bias + own).to(tl.float32)[:, None]
-    places = out + m[None, :].to(tl.int64) * out_stride + n[:, None]
-    tl.store(places, result.to(out.dtype.element_ty), mask=(m[None, :] < rows) & (n[:, None] < outputs))
-
-
-def skinny(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, dependent: bool = False) -> Tensor:
+def skinny(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    epilogue: Epilogue | None = None,
+    dependent: bool = False,
+) -> Tensor:
     """``x @ weight.T + bias`` for few rows.
 
     Args:
         x: [rows, in_features] of a floating-point type; fast for up to `MOST_ROWS` rows.
         weight: [out_features, in_features] of the same type.
         bias: [out_features] or None.
+        epilogue: Applied to the results.
         dependent: See `sgl.kernels.triton.pdl`; weights are fetched before the wait.
 
     Returns:
-        [rows, out_features] in the type of ``x``.
+        [rows, out_features] in the type of ``x``, or half as many with a gated epilogue.
     """
-    return launch_skinny(x, weight, PLAIN, bias=bias, dependent=dependent)
+    return launch_skinny(x, weight, PLAIN, bias=bias, epilogue=epilogue, dependent=dependent)
 
 
 def skinny_fp8(
-    x: Tensor, codes: Tensor, scale: Tensor, bias: Tensor | None = None, *, block: int = 128, dependent: bool = False
+    x: Tensor,
+    codes: Tensor,
+    scale: Tensor,
+    bias: Tensor | None = None,
+    *,
+    block: int = 128,
+    epilogue: Epilogue | None = None,
+    dependent: bool = False,
 ) -> Tensor:
     """``x @ (codes * scale).T + bias``: weights of 8 bits, activations as they are (W8A16).
 
@@ -211,18 +139,32 @@ def skinny_fp8(
         scale: float32 [out_features], or one per block [ceil(out_features / block), ceil(in_features / block)].
         bias: [out_features] or None.
         block: Edge of a block with one scale, a power of two of at least 32.
+        epilogue: See `skinny`.
         dependent: See `skinny`.
     """
-    bits = codes.view(torch.int8)
-    if scale.dim() == 1:
-        return launch_skinny(x, bits, FP8, scale=scale, unit=E4M3_UNIT, bias=bias, dependent=dependent)
+    by_block = scale.dim() > 1
     return launch_skinny(
-        x, bits, FP8, scale=scale, group=block, height=block, unit=E4M3_UNIT, bias=bias, dependent=dependent
+        x,
+        codes.view(torch.int8),
+        FP8,
+        scale=scale,
+        group=block if by_block else None,
+        height=block if by_block else 1,
+        unit=E4M3_UNIT,
+        bias=bias,
+        epilogue=epilogue,
+        dependent=dependent,
     )
 
 
 def skinny_int8(
-    x: Tensor, codes: Tensor, scale: Tensor, bias: Tensor | None = None, *, dependent: bool = False
+    x: Tensor,
+    codes: Tensor,
+    scale: Tensor,
+    bias: Tensor | None = None,
+    *,
+    epilogue: Epilogue | None = None,
+    dependent: bool = False,
 ) -> Tensor:
     """``x @ (codes * scale).T + bias``: weights of 8 bits, activations as they are (W8A16).
 
@@ -231,9 +173,10 @@ def skinny_int8(
         codes: int8 [out_features, in_features].
         scale: float32 [out_features].
         bias: [out_features] or None.
+        epilogue: See `skinny`.
         dependent: See `skinny`.
     """
-    return launch_skinny(x, codes, INT8, scale=scale, bias=bias, dependent=dependent)
+    return launch_skinny(x, codes, INT8, scale=scale, bias=bias, epilogue=epilogue, dependent=dependent)
 
 
 def launch_skinny(
@@ -247,6 +190,7 @@ def launch_skinny(
     height: int = 1,
     unit: float = 1.0,
     bias: Tensor | None = None,
+    epilogue: Epilogue | None = None,
     dependent: bool = False,
 ) -> Tensor:
     """Any of the kinds; see `skinny_product`.
@@ -261,11 +205,13 @@ def launch_skinny(
         height: Outputs that share a scale.
         unit: Of all scales.
         bias: [out_features] or None.
+        epilogue: See `skinny`.
         dependent: See `skinny`.
     """
     rows, columns = x.shape
     outputs = len(weight)
-    out = torch.empty(rows, outputs, dtype=x.dtype, device=x.device)
+    width = outputs if epilogue is None else epilogue.width(outputs)
+    out = torch.empty(rows, width, dtype=x.dtype, device=x.device)
     if not rows:
         return out
     tile = tile_of(outputs, weight.dtype.itemsize * 8, group)
@@ -295,6 +241,7 @@ def launch_skinny(
         BLOCK_K=tile.columns,
         SLICES=SLICES,
         STAGES=tile.stages,
+        **epilogue_constants(epilogue),
         WIDE=INTERPRETED or x.dtype == torch.float32,
         DEPENDENT=early,
         num_warps=SLICES,
@@ -321,6 +268,7 @@ def _variant(
     height: int = 1,
     bias: bool = False,
     whole: bool = True,
+    epilogue: Epilogue | None = None,
 ) -> Variant:
     tile = tile_of(outputs, {"bf16": 16, "fp16": 16, "fp32": 32}[element] if kind == PLAIN else 8, group)
     types = {
@@ -348,6 +296,7 @@ def _variant(
             "BLOCK_K": tile.columns,
             "SLICES": SLICES,
             "STAGES": tile.stages,
+            **epilogue_constants(epilogue),
             "WIDE": element == "fp32",
         },
         divisible=("outputs", "columns", "x_stride", "weight_stride", "out_stride"),
@@ -358,6 +307,8 @@ def _variant(
         tensor_cores=element != "fp32",
     )
 
+
+_SILU: Final = Epilogue("silu", gated=True)
 
 VARIANTS: Final = (
     _variant("plain", 4096),
@@ -373,4 +324,13 @@ VARIANTS: Final = (
     _variant("int8 rows", 4096, INT8, scaled=True),
     _variant("int8 groups zeros", 4096, INT8, scaled=True, zeros=True, group=128),
     _variant("int8 groups 32", 4096, INT8, scaled=True, group=32),
+    _variant("plain silu", 28672, epilogue=_SILU),
+    _variant("plain silu", 6144, epilogue=_SILU),
+    _variant("plain gelu_tanh", 30720, epilogue=Epilogue("gelu_tanh", gated=True)),
+    _variant("plain clamped_silu", 5760, bias=True, whole=False, epilogue=Epilogue("clamped_silu", gated=True)),
+    _variant("plain gelu alone", 3072, bias=True, epilogue=Epilogue("gelu", gated=False)),
+    _variant("fp8 rows silu", 28672, FP8, scaled=True, epilogue=_SILU),
+    _variant("fp8 blocks silu", 36864, FP8, scaled=True, group=128, height=128, epilogue=_SILU),
+    _variant("int8 rows silu", 28672, INT8, scaled=True, epilogue=_SILU),
+    _variant("int8 groups zeros silu", 28672, INT8, scaled=True, zeros=True, group=128, epilogue=_SILU),
 )

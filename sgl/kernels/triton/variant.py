@@ -25,11 +25,13 @@ class Variant:
         divisible: Whole-number arguments that are multiples of 16, as the launcher would find; pointers always are.
         warps: ``num_warps`` of the launch.
         stages: ``num_stages`` of the launch.
+        maxnreg: Of the launch: registers that the compiler has to make do with; None leaves it to the compiler.
         dependent: Launched with programmatic dependent launch, from compute capability 90 on.
         registers: Most registers of a thread.
         shared: Most bytes of shared memory; the smallest GPU of the list gives 99 KiB to a block.
         wide_loads: Its code must load 16 bytes at a time from global memory.
         tensor_cores: Its code must multiply on tensor cores.
+        fences: Its code must have an atomic operation that releases and acquires memory for the whole GPU.
         since: Compute capability from which it is compiled.
         before: Compute capability from which another variant takes its place; None is never.
     """
@@ -41,11 +43,13 @@ class Variant:
     divisible: tuple[str, ...] = ()
     warps: int = 4
     stages: int = 3
+    maxnreg: int | None = None
     dependent: bool = False
     registers: int = 255
     shared: int = 99 * 1024
     wide_loads: bool = False
     tensor_cores: bool = False
+    fences: bool = False
     since: int = 80
     before: int | None = None
 

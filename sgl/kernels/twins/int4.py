@@ -5,14 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sgl.kernels.epilogue import Epilogue
 from sgl.kernels.grouped import CHUNK, INT4_MIDDLE, PLANE, PackedInt4
 from sgl.kernels.twins.skinny import skinny
 
 
-def w4a16(x: Tensor, packed: PackedInt4, bias: Tensor | None = None) -> Tensor:
-    """[rows, in] -> [rows, out], in float32 up to the end."""
+def w4a16(x: Tensor, packed: PackedInt4, bias: Tensor | None = None, *, epilogue: Epilogue | None = None) -> Tensor:
+    """[rows, in] -> [rows, out], or what the epilogue leaves of that, in float32 up to the end."""
     given = x if packed.order is None else x.index_select(-1, packed.order)
-    return skinny(given, _unpacked(packed), bias)
+    return skinny(given, _unpacked(packed), bias, epilogue=epilogue)
 
 
 def unpack_int4(packed: PackedInt4) -> Tensor:

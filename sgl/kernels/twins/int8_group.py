@@ -5,15 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sgl.kernels.epilogue import Epilogue
 from sgl.kernels.grouped import PackedInt8Groups
 from sgl.kernels.twins.expand import expand
 from sgl.kernels.twins.skinny import skinny
 
 
-def w8a16(x: Tensor, packed: PackedInt8Groups, bias: Tensor | None = None) -> Tensor:
-    """[rows, in] -> [rows, out], in float32 up to the end."""
+def w8a16(
+    x: Tensor, packed: PackedInt8Groups, bias: Tensor | None = None, *, epilogue: Epilogue | None = None
+) -> Tensor:
+    """[rows, in] -> [rows, out], or what the epilogue leaves of that, in float32 up to the end."""
     given = x if packed.order is None else x.index_select(-1, packed.order)
-    return skinny(given, _unpacked(packed), bias)
+    return skinny(given, _unpacked(packed), bias, epilogue=epilogue)
 
 
 def unpack_int8_groups(packed: PackedInt8Groups) -> Tensor:

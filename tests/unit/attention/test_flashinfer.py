@@ -12,10 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from sgl.attention.flashinfer import FlashInferAttention, workspace_bytes
+from sgl.attention.flashinfer import FlashInferAttention
 from sgl.attention.flashinfer_latent import FlashInferLatentAttention
-from sgl.attention.flashinfer_pages import LEAST_WORKSPACE, StepPages
+from sgl.attention.flashinfer_pages import StepPages
 from sgl.batch.paged import HostLayout, PagedBatch
+from sgl.config.flashinfer import LEAST_WORKSPACE, workspace_bytes
 from sgl.config.latent import LatentConfig
 from sgl.engine.gpu.attention import GpuAttention, _told_plainly
 from sgl.errors import StartupError

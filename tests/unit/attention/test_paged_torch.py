@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from sgl.attention.paged_torch import TorchAttention, TorchLatentAttention
 from sgl.attention.triton import TritonAttention
+from sgl.attention.triton_fixed import FixedTritonAttention
 from sgl.attention.triton_latent import TritonLatentAttention
-from sgl.batch.paged import PagedBatch
+from sgl.batch.paged import HostLayout, PagedBatch
 from sgl.config.kv import KvStorage
 from sgl.config.latent import LatentConfig
+from sgl.config.latent_room import LatentRoom
 from sgl.kernels.latent import KvUp
 from sgl.kvcache.latent import LatentPool
 from sgl.kvcache.latent_scaled import ScaledLatentPool
@@ -46,6 +49,7 @@ def step() -> PagedBatch:
         cu_q=torch.tensor([0, 1, 2, 8, 9, 14], dtype=torch.int32),
         decodes=2,
         longest_query=6,
+        host=HostLayout(np.array(LENGTHS, dtype=np.int32), np.array(COUNTS, dtype=np.int32)),
     )
 
 
@@ -77,32 +81,39 @@ def test_heads(storage: KvStorage | None, softcap: float | None, sinks: tuple[fl
     for layer in range(2):
         pool.store(layer, slots, torch.randn(len(slots), 2, 16), torch.randn(len(slots), 2, 16))
     wishes: dict[str, Any] = {"page_size": PAGE_SIZE, "windows": WINDOWS, "softcap": softcap, "scale": 0.3}
-    kernels = TritonAttention(
-        pool,
-        heads=4,
-        largest_batch=4,
-        multiprocessors=4,
-        deterministic=False,
-        dependent=False,
-        device=CPU,
-        **wishes,
-    ).plan(batch)
+    backends = TritonAttention, FixedTritonAttention
+    kernels = [
+        make(pool, heads=4, largest_batch=4, multiprocessors=4, dependent=False, device=CPU, **wishes).plan(batch)
+        for make in backends
+    ]
     planned = TorchAttention(pool, **wishes).plan(batch)
     query = torch.randn(sum(COUNTS), 5, 16)[:, :4]
     given = None if sinks is None else torch.tensor(sinks)
     for layer in range(2):
         got = planned.attend(layer, query, given)
-        torch.testing.assert_close(got, kernels.attend(layer, query, given), rtol=1e-4, atol=1e-5)
+        for each in kernels:
+            torch.testing.assert_close(got, each.attend(layer, query, given), rtol=1e-4, atol=1e-5)
         # The row that pads.
         assert got[8].eq(0).all()
     assert planned.target(1).slots is batch.slots
 
 
+LARGE: Final[dict[str, Any]] = {"longest": 32}
+SMALL: Final[dict[str, Any]] = {"longest": 14, "most": 1, "gathered": 5}
+"""For one head's keys and values of the longest context, or two rows that are absorbed."""
+
+
 @pytest.mark.parametrize("storage", [None, "fp8_e4m3"])
-def test_latent(storage: KvStorage | None) -> None:
+@pytest.mark.parametrize(
+    ("room", "deterministic"),
+    [(LARGE, False), (SMALL, False), (SMALL, True)],
+    ids=["expanded at once", "expanded head by head", "absorbed in pieces"],
+)
+def test_latent(room: dict[str, Any], deterministic: bool, storage: KvStorage | None) -> None:
     torch.manual_seed(0)
     batch = step()
-    widths = LatentConfig(q_rank=None, kv_rank=32, nope_dim=16, rope_dim=16, value_dim=16)
+    # Heads are narrow, so that the prompt with a prefix is expanded, too.
+    widths = LatentConfig(q_rank=None, kv_rank=32, nope_dim=4, rope_dim=16, value_dim=4)
     shape: dict[str, Any] = {"num_layers": 1, "num_pages": PAGES, "page_size": PAGE_SIZE, "device": CPU}
 
     def pool() -> LatentPool | ScaledLatentPool:
@@ -117,19 +128,17 @@ def test_latent(storage: KvStorage | None) -> None:
         each.store(0, slots, kept, kept)
     kernels = TritonLatentAttention(
         pools[0],
-        latent=widths,
-        heads=2,
+        room=LatentRoom(latent=widths, heads=2, batch=2, **room),
         page_size=PAGE_SIZE,
         scale=None,
-        largest_batch=4,
         multiprocessors=4,
-        deterministic=False,
+        deterministic=deterministic,
         dependent=False,
         device=CPU,
     ).plan(batch)
     planned = TorchLatentAttention(pools[1], latent=widths, page_size=PAGE_SIZE, scale=None).plan(batch)
-    up = KvUp(torch.randn(2 * 32, 32), 2, 16, deterministic=False)
-    query, latent = torch.randn(sum(COUNTS), 2, 32), torch.randn(sum(COUNTS), 48)
+    up = KvUp(torch.randn(2 * 8, 32), 2, 4, deterministic=deterministic)
+    query, latent = torch.randn(sum(COUNTS), 2, 20), torch.randn(sum(COUNTS), 48)
     got, wanted = (each.forward(0, query, latent, up) for each in (planned, kernels))
     torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4)
     for mine, theirs in zip(pools[1].gather(0, slots), pools[0].gather(0, slots), strict=True):

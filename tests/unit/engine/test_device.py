@@ -44,21 +44,23 @@ class Cuda:
 
 
 @pytest.fixture
-def put(monkeypatch: pytest.MonkeyPatch) -> Callable[[Cuda], None]:
+def put(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Puts a `Cuda` in the place of torch's, of a build for CUDA, and packages that import."""
 
-    def put(cuda: Cuda) -> None:
+    def put(cuda: Cuda, launcher: Callable[[], object] = lambda: "sm_90") -> None:
         monkeypatch.setattr(torch, "cuda", cuda)
         monkeypatch.setattr(torch.version, "cuda", "13.0")
         found = {name: ModuleType(name) for name in ("triton", "flashinfer")}
         for name, module in found.items():
             monkeypatch.setattr(module, "__version__", f"1.0.{name}", raising=False)
+        driver = SimpleNamespace(active=SimpleNamespace(get_current_target=launcher))
+        monkeypatch.setattr(found["triton"], "runtime", SimpleNamespace(driver=driver), raising=False)
         monkeypatch.setattr(importlib, "import_module", found.__getitem__)
 
     return put
 
 
-def test_a_gpu(put: Callable[[Cuda], None]) -> None:
+def test_a_gpu(put: Callable[..., None]) -> None:
     put(Cuda())
     found = probe_accelerator(ANY, {})
     gpu = found.usable
@@ -68,7 +70,7 @@ def test_a_gpu(put: Callable[[Cuda], None]) -> None:
     assert (found.triton.version, found.flashinfer.version) == ("1.0.triton", "1.0.flashinfer")
 
 
-def test_what_cannot_matter_is_not_imported(put: Callable[[Cuda], None]) -> None:
+def test_what_cannot_matter_is_not_imported(put: Callable[..., None]) -> None:
     put(Cuda())
     ours = probe_accelerator(EngineConfig(model_path="m", attention_backend="triton"), {})
     assert (ours.triton.usable, ours.flashinfer.usable) == (True, False)
@@ -76,7 +78,28 @@ def test_what_cannot_matter_is_not_imported(put: Callable[[Cuda], None]) -> None
     assert (cpu.gpu, cpu.triton.usable) == (None, False)
 
 
-def test_no_gpu_and_one_that_does_not_start(put: Callable[[Cuda], None]) -> None:
+@pytest.mark.parametrize(
+    ("error", "said", "remedy"),
+    [
+        (RuntimeError("Failed to find C compiler.\nand more"), "RuntimeError: Failed to find C compiler.", "gcc"),
+        (FileNotFoundError("no cc"), "FileNotFoundError: no cc", "set CC"),
+        (PermissionError("/root"), "PermissionError: /root", "TRITON_CACHE_DIR"),
+        (AssertionError(), "AssertionError: without a word", "gcc"),
+    ],
+)
+def test_a_gpu_that_triton_cannot_launch_on(put: Callable[..., None], error: Exception, said: str, remedy: str) -> None:
+    def launcher() -> None:
+        raise error
+
+    put(Cuda(), launcher)
+    found = probe_accelerator(ANY, {})
+    assert found.usable is None
+    assert found.problem == f"triton does not run here: {said}"
+    assert remedy in found.remedy
+    assert "interpreted" in probe_accelerator(ANY, {"TRITON_INTERPRET": "1"}).problem
+
+
+def test_no_gpu_and_one_that_does_not_start(put: Callable[..., None]) -> None:
     put(Cuda(count=0))
     assert probe_accelerator(ANY, {}).problem == "there is no CUDA device"
     put(Cuda(error="The NVIDIA driver on your system is too old\nand more"))
@@ -89,7 +112,7 @@ def test_a_build_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     assert probe_accelerator(ANY, {}).problem == f"torch {torch.__version__} is a build without CUDA"
 
 
-def test_interpreted_kernels_are_for_who_asks(put: Callable[[Cuda], None]) -> None:
+def test_interpreted_kernels_are_for_who_asks(put: Callable[..., None]) -> None:
     put(Cuda())
     on = {"TRITON_INTERPRET": "1"}
     assert "interpreted on the CPU" in probe_accelerator(ANY, on).problem

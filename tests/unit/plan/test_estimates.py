@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from sgl.config.latent_room import LatentRoom
+from sgl.plan.attention import attention_bytes
 from sgl.plan.estimates import activation_bytes, runtime_bytes
 from sgl.plan.memory import plan_memory
-from tests.unit.plan.checkpoints import write_config
+from tests.unit.plan.checkpoints import model_of, write_config
 from tests.unit.plan.demands import demand_of, place
 
 
@@ -42,3 +44,18 @@ def test_what_the_estimates_grow_with() -> None:
     assert runtime_bytes(demand_of(place(80, kind="cuda"), tp=8)) > runtime_bytes(gpu)
     assert activation_bytes(demand_of(place(80, kind="cuda"), tp=4)) < activation_bytes(gpu)
     assert runtime_bytes(demand_of(place(80), tp=2)) == runtime_bytes(cpu)
+
+
+def test_latent_attention_on_a_gpu_is_computed_in_parts() -> None:
+    """A longer step takes its queries and results, and no more rows of compressed width than there is room for."""
+    model = model_of("deepseek-v3", num_attention_heads=32, num_key_value_heads=32, kv_lora_rank=128)
+    heads = {"model": model, "element_bytes": 2, "max_model_len": 4096, "running": 8}
+    assert model.latent is not None
+    shorter, longer = (
+        attention_bytes(demand_of(place(80, kind="cuda"), chunk=chunk, **heads)) for chunk in (512, 4096)
+    )
+    queries = 32 * (2 * (model.latent.nope_dim + model.latent.rope_dim) + model.latent.value_dim) * 2
+    assert longer - shorter == (4096 - 512) * queries
+    room = LatentRoom(latent=model.latent, heads=32, longest=4096, batch=8)
+    assert longer == 4096 * queries + 2 * room.elements
+    assert longer < attention_bytes(demand_of(place(80), chunk=4096, **heads))

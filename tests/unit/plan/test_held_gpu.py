@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sgl.config.at_load import SCHEMES, quantize_at_load
 from sgl.config.held import Holding, holding_of, multiplies_bytes, order_bytes
-from sgl.config.held_gpu import CHUNK, SMALLEST_GROUP
+from sgl.config.held_gpu import CHUNK, SMALLEST_GROUP, joined_parts
 from sgl.config.layout.weight import Matrix
 from sgl.config.quantization import Quantization
 from sgl.kernels import grouped
@@ -66,7 +66,7 @@ def test_the_order_of_inputs_is_held_beside() -> None:
         (FP8, (64, 32), 96 * 300 + 96 * 4),
         (replace(FP8, scale="tensor"), (96,), 96 * 300 + 96 * 4),
         (replace(FP8, scale="block", block=(128, 128)), (128, 32), 160 * 300 + 2 * 3 * 4),
-        (replace(FP8, scale="block", block=(128, 128)), (32, 128), 160 * 300 * 2),  # Blocks would not fit each other.
+        (replace(FP8, scale="block", block=(128, 128)), (32, 128), 160 * 300 + 2 * 3 * 4),
         (replace(FP8, scale="block", block=(64, 64)), (160,), 160 * 300 * 2),
         (SCHEMES["int8"], (96,), 96 * 300 + 96 * 4),
         (replace(GPTQ, group=20), (96,), 96 * 300 * 2),
@@ -76,6 +76,21 @@ def test_bytes_of_others(scheme: Quantization, outputs: tuple[int, ...], size: i
     holding = held(300, scheme, *outputs)
     assert holding.reported(sum(outputs), 300, 2) == size
     assert (holding.kind == "expanded") == (size == sum(outputs) * 300 * 2)
+
+
+def test_parts_of_blocks_join_behind_whole_ones() -> None:
+    assert joined_parts((128, 32)) == [slice(0, 2)]
+    assert joined_parts((160, 32, 32)) == [slice(0, 1), slice(1, 2), slice(2, 3)]
+    assert joined_parts((256, 128, 96)) == [slice(0, 3)]
+    assert joined_parts((256, 96, 128, 96)) == [slice(0, 2), slice(2, 4)]
+    assert joined_parts((96,)) == [slice(0, 1)]
+
+
+def test_an_expert_whose_parts_do_not_join_is_expanded() -> None:
+    scheme = replace(FP8, scale="block", block=(128, 128))
+    for outputs, kind in (((128, 128), "bytes"), ((96, 96), "expanded")):
+        one = replace(matrix(300, *outputs), expert=True)
+        assert holding_of(one, scheme, sum(outputs), "cuda").kind == kind
 
 
 def test_a_matrix_that_is_taken_apart_is_expanded() -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from sgl.plan.buffers import later_buffers
 from sgl.plan.demand import Demand
 from sgl.plan.estimates import fragment_bytes, graph_bytes
 from sgl.plan.measured import Measured, measured_plan
@@ -40,13 +41,14 @@ def test_the_pool_is_what_the_share_leaves_beside_the_weights() -> None:
     assert (plan.weight_bytes, plan.activation_bytes) == (3 * GIB, GIB)
 
 
-def test_the_pool_leaves_room_for_a_step_graphs_and_fragments() -> None:
+def test_the_pool_leaves_room_for_a_step_and_for_all_that_is_made_behind_it() -> None:
     demand = gpu(fraction=0.98)
     plan = measured_plan(demand, measured(free=10, peak=2))
-    room = 8 * GIB - graph_bytes(demand) - fragment_bytes(24 * GIB)
+    room = 8 * GIB - graph_bytes(demand) - later_buffers(demand) - fragment_bytes(24 * GIB)
     assert plan.pages == room // plan.page_bytes - 1
     assert 0 <= plan.free_bytes < plan.page_bytes
     assert plan.graph_bytes == graph_bytes(demand) > 0
+    assert plan.buffer_bytes == later_buffers(demand) > 0
 
 
 def test_no_more_pages_than_requests_can_use() -> None:
@@ -94,7 +96,12 @@ def test_ways_out_take_enough_less(stage: Stage, flags: list[str]) -> None:
             "weights": before.weight_bytes - plan.weight_bytes,
             "step": before.weight_bytes + before.activation_bytes - plan.weight_bytes - plan.activation_bytes,
             "pool": before.weight_bytes + before.kv_bytes - plan.weight_bytes - plan.kv_bytes,
-            "graphs": before.kv_bytes + before.graph_bytes - plan.kv_bytes - plan.graph_bytes,
+            "graphs": before.kv_bytes
+            + before.graph_bytes
+            + before.buffer_bytes
+            - plan.kv_bytes
+            - plan.graph_bytes
+            - plan.buffer_bytes,
         }[stage]
         assert less >= MARGIN
 

@@ -141,8 +141,9 @@ def test_a_plan_without_shortage_fits_and_one_with_it_says_what_fits(
             element_bytes=element_bytes,
         )
     )
-    parts = plan.weight_bytes + plan.copy_bytes + plan.activation_bytes + plan.runtime_bytes + plan.kv_bytes
-    assert plan.free_bytes == where.available_bytes - parts
+    held = plan.weight_bytes + plan.copy_bytes + plan.kv_bytes
+    beside = plan.activation_bytes + plan.buffer_bytes + plan.runtime_bytes
+    assert plan.free_bytes == where.available_bytes - held - beside
     if plan.shortage is None:
         assert plan.free_bytes >= 0
         assert plan.pages > 0

@@ -84,9 +84,10 @@ def test_a_gpu_has_graphs_beside() -> None:
     plan = look(accelerator=WITH_GPU).plan
     assert plan is not None
     lines = plan_lines(plan, terminal("ascii"))
-    assert "".join(dict.fromkeys(lines[2].strip())) == "WKagr."
+    assert "".join(dict.fromkeys(lines[2].strip())) == "WKagbr."
     assert lines[0] == "Memory of NVIDIA L4 (22.0 GiB of 23.0 GiB free now):"
     assert any(line.endswith("estimated, of decode steps of up to 256 requests") for line in lines)
+    assert any(" buffers " in line and "penalties of the largest step" in line for line in lines)
     without = look("--disable-cuda-graph", accelerator=WITH_GPU).plan
     assert without is not None
     assert without.graph_bytes == 0
@@ -149,6 +150,7 @@ SHAPE: dict[str, Any] = {
         "copy_bytes": int,
         "activation_bytes": int,
         "graph_bytes": int,
+        "buffer_bytes": int,
         "runtime_bytes": int,
         "kv_bytes": int,
         "free_bytes": int,

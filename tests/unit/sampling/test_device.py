@@ -165,9 +165,20 @@ def test_no_rows() -> None:
 
 def test_the_sampler_serves_after_it_was_warmed_up() -> None:
     sampler = DeviceSampler(40, "cpu")
+    sampler.warm_up(torch.bfloat16, masked=True)
+    (logits,) = logits_of_steps(1, 3)
+    assert_same(draw(sampler, logits, kinds()), sample(logits, SamplingBatch(kinds())))
+
+
+def test_the_largest_draw_needs_no_more_lines_than_there_are() -> None:
+    sampler = DeviceSampler(40, "cpu", penalised=5)
+    lines = sampler._histories.lines
+    assert lines.shape == (5, 40)
+    sampler.fill(torch.randn(7, 40), 5)
     sampler.warm_up(torch.bfloat16)
     (logits,) = logits_of_steps(1, 3)
     assert_same(draw(sampler, logits, kinds()), sample(logits, SamplingBatch(kinds())))
+    assert sampler._histories.lines is lines
 
 
 def test_tokens_on_a_device_are_not_read() -> None:

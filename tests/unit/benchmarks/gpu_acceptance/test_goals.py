@@ -99,10 +99,10 @@ def test_a_share_of_copying_is_of_what_was_measured() -> None:
 
 
 def test_ratios_to_the_peer_are_of_medians_and_judged_on_any_gpu() -> None:
-    figures = {
-        each.name: each for each in (figure("G6", 30.0, 33.0), figure("G6 mini-sglang", 28.0), figure("G7", 1.0))
-    }
-    assert list(found := ratios(figures)) == ["G6 ratio"]
+    own, other, alone = figure("G6", 30.0, 33.0), figure("G6 mini-sglang", 28.0), figure("G7", 1.0)
+    figures = {each.name: each for each in (own, other, alone)}
+    found = ratios(figures)
+    assert list(found) == ["G6 ratio"]
     assert found["G6 ratio"].value == pytest.approx(31.5 / 28)
     verdicts = {each.goal.name: each.word for each in judge(figures | found, "NVIDIA L4", rehearsal=False)}
     assert verdicts["G6 ratio"] == "met"

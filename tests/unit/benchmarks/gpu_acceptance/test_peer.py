@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -27,7 +27,7 @@ class Params:
 class StandIn:
     """What is used of ``minisgl.llm.LLM``; like it, it keeps the last token to itself."""
 
-    made: list[StandIn] = []
+    made: ClassVar[list[StandIn]] = []
     lost = 1
 
     def __init__(self, path: str, **settings: Any) -> None:

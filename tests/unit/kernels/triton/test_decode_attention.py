@@ -1,4 +1,4 @@
-"""Decode attention equals its twin, reads nothing it must not, and keeps bits where they are promised."""
+"""Decode attention equals its twin, and reads nothing it must not."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import pytest
 import torch
 import triton.language as tl
 from torch import Tensor
+from triton.runtime.interpreter import InterpreterBuilder
 
+from sgl.config.splits import decode_splits, head_blocks
 from sgl.kernels.triton import decode_kernels
 from sgl.kernels.triton.decode_attention import decode_attention
-from sgl.kernels.triton.decode_splits import DecodeWorkspace, decode_tiles, head_blocks, most_splits
+from sgl.kernels.triton.decode_splits import DecodeWorkspace, decode_tiles, merges_itself
 from sgl.kernels.twins import decode_attention as twin
 from tests.unit.kernels.triton.paged_case import UNDEFINED_PAGE, PagedCase, paged_case
 
@@ -50,7 +52,7 @@ def computed(case: PagedCase, *, multiprocessors: int = 4, **options: Any) -> tu
         ({"storage": "fp8_e4m3"}, {"softcap": 0.7}),
         ({"head_dim": 24, "value_dim": 40}, {"window": 40}),
         ({"dtype": torch.bfloat16, "page_size": 32}, {"window": 1}),
-        ({"dtype": torch.float16, "storage": "fp8_e4m3"}, {"fixed_splits": True}),
+        ({"dtype": torch.float16, "storage": "fp8_e4m3"}, {}),
     ],
     ids=["plain", "all", "int8", "fp8", "widths", "bfloat16", "float16"],
 )
@@ -64,7 +66,6 @@ def test_a_group_of_heads_may_fill_several_tiles() -> None:
 
 def compare(case: PagedCase, options: dict[str, Any]) -> None:
     got, lse = computed(case, **options)
-    options.pop("fixed_splits", None)
     expected, expected_lse = twin.decode_attention(case.query, *case.pool, **case.given, **options)
     tolerance = {torch.float32: (2e-6, 1e-5), torch.float16: (1e-3, 2e-3), torch.bfloat16: (8e-3, 2e-2)}
     atol, rtol = tolerance[case.query.dtype]
@@ -98,14 +99,51 @@ def test_a_batch_is_added_up_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(got, expected)
 
 
-def test_fixed_splits_keep_bits_whatever_the_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sgl.kernels.triton.decode_splits.FIXED_TOKENS", 16)
-    case = paged_case([60, 9, 33], heads=(2, 1))
-    together, _ = computed(case, fixed_splits=True)
-    for row in range(3):
-        one = slice(row, row + 1)
-        alone = replace(case, query=case.query[one], page_table=case.page_table[one], seq_lens=case.seq_lens[one])
-        assert torch.equal(computed(alone, fixed_splits=True, multiprocessors=32)[0], together[one])
+@pytest.fixture
+def in_two_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No merge is small enough for the kernel that computes the splits."""
+    monkeypatch.setattr("sgl.kernels.triton.decode_splits.LARGEST_MERGE", 0)
+
+
+@pytest.mark.usefixtures("in_two_stages")
+@pytest.mark.parametrize("options", [{}, {"sinks": SINKS, "softcap": 0.7, "window": 40}], ids=["plain", "all"])
+def test_a_merge_of_its_own_equals_the_plain_twin(options: dict[str, Any]) -> None:
+    compare(paged_case(LENGTHS), options)
+
+
+def test_one_kernel_merges_what_is_not_much() -> None:
+    llama, qwen, glm, one_head = (4, 66, 128), (2, 66, 128), (16, 128, 128), (8, 128, 256)
+    assert [merges_itself(*shape) for shape in (llama, qwen, glm, one_head)] == [True, True, False, False]
+    assert merges_itself(16, 4, 128)
+
+
+def test_the_order_in_which_programs_end_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = paged_case(LENGTHS)
+    expected, expected_lse = computed(case, sinks=SINKS)
+    place = InterpreterBuilder.set_grid_idx
+
+    def from_the_end(self: InterpreterBuilder, *index: int) -> None:
+        place(self, *(count - 1 - at for count, at in zip(self.grid_dim, index, strict=True)))
+
+    monkeypatch.setattr(InterpreterBuilder, "set_grid_idx", from_the_end)
+    got, lse = computed(case, sinks=SINKS)
+    assert torch.equal(got, expected)
+    assert torch.equal(lse, expected_lse)
+
+
+def test_a_step_leaves_nothing_counted_to_the_next_one() -> None:
+    case = paged_case([70, 40], heads=(2, 1))
+    room = workspace(case)
+    assert room.arrivals is not None
+    counted = room.arrivals.clone()
+    results = []
+    for _ in range(2):
+        room.partial.fill_(torch.nan)
+        results.append(decode_attention(case.query, *case.pool, **case.given, workspace=room))
+        assert torch.equal(room.arrivals, counted)
+    assert not counted.any()
+    assert torch.equal(*results)
+    assert torch.equal(results[0], computed(case)[0])
 
 
 def test_results_go_where_they_are_asked_for() -> None:
@@ -127,16 +165,15 @@ def test_a_workspace_holds_every_batch_up_to_the_largest() -> None:
         device=torch.device("cpu"),
     )
     for batch in range(1, 65):
-        for fixed in (False, True):
-            rows = batch * heads * most_splits(batch, kv_heads, processors, fixed=fixed)
-            assert rows <= made.sums.numel()
-            assert 2 * rows <= made.partial.numel()
+        rows = batch * heads * decode_splits(batch, kv_heads, processors)
+        assert rows <= made.sums.numel()
+        assert 2 * rows <= made.partial.numel()
 
 
-@pytest.mark.parametrize("side", ["partial", "sums"])
-def test_a_workspace_that_is_too_small_is_refused(side: str) -> None:
+@pytest.mark.parametrize(("side", "elements"), [("partial", 31), ("sums", 31), ("arrivals", 3)])
+def test_a_workspace_that_is_too_small_is_refused(side: str, elements: int) -> None:
     case = paged_case([20, 20])
-    room = replace(workspace(case), **{side: torch.empty(31)})
+    room = replace(workspace(case), **{side: torch.empty(elements)})
     with pytest.raises(ValueError, match="fewer than 2 sequences"):
         decode_attention(case.query, *case.pool, **case.given, workspace=room)
 
@@ -162,8 +199,7 @@ def test_what_would_be_read_as_something_else_is_refused(change: dict[str, Any],
 
 
 def test_splits_fill_the_gpu_and_depend_on_the_batch_size_alone() -> None:
-    assert [most_splits(batch, 8, 132, fixed=False) for batch in (1, 8, 64, 256)] == [66, 9, 4, 4]
-    assert most_splits(1, 8, 132, fixed=True) == most_splits(256, 8, 132, fixed=True)
+    assert [decode_splits(batch, 8, 132) for batch in (1, 8, 64, 256)] == [66, 9, 4, 4]
 
 
 @pytest.mark.parametrize("element_size", [1, 2, 4])

@@ -1,8 +1,7 @@
-"""Extend attention equals its twin, reads nothing it must not, and keeps bits where they are promised."""
+"""Extend attention equals its twin, and reads nothing it must not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -40,14 +39,13 @@ def expected(case: PagedCase, **options: Any) -> tuple[Tensor, Tensor]:
         ({"storage": "int8", "page_size": 16, "head_dim": 16}, {"sinks": SINKS}),
         ({"storage": "fp8_e4m3", "dtype": torch.bfloat16}, {"softcap": 0.7}),
         ({"head_dim": 24, "value_dim": 40}, {"window": 1}),
-        ({"dtype": torch.float16}, {"fixed_tiles": True, "window": 7, "sinks": SINKS}),
+        ({"dtype": torch.float16}, {"window": 7, "sinks": SINKS}),
     ],
-    ids=["plain", "all", "window", "int8", "fp8", "widths", "fixed"],
+    ids=["plain", "all", "window", "int8", "fp8", "widths", "float16"],
 )
 def test_equals_the_plain_twin(shape: dict[str, Any], options: dict[str, Any]) -> None:
     case = paged_case(LENGTHS, COUNTS, padding=PADDING, **shape)
     got, lse = computed(case, **options)
-    options.pop("fixed_tiles", None)
     wanted, wanted_lse = expected(case, **options)
     tolerance = {torch.float32: (2e-6, 1e-5), torch.float16: (1e-3, 2e-3), torch.bfloat16: (8e-3, 2e-2)}
     atol, rtol = tolerance[case.query.dtype]
@@ -121,50 +119,12 @@ def test_results_go_where_they_are_asked_for() -> None:
     assert torch.equal(out, computed(case)[0])
 
 
-LENGTH = 45
-
-
-@pytest.mark.parametrize("window", [None, 21])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_fixed_tiles_keep_bits_whatever_chunks_and_neighbours(dtype: torch.dtype, window: int | None) -> None:
-    """A prompt at once, in chunks beside another sequence, and its last tokens one by one as in decoding."""
-    case = paged_case([LENGTH, 19], [LENGTH, 0], heads=(3, 1), dtype=dtype)
-    whole, _ = computed(case, window=window, fixed_tiles=True)
-    other = torch.randn(7, *case.query.shape[1:]).to(dtype)
-
-    def part(order: Sequence[int], start: int, stop: int) -> Tensor:
-        """Positions from ``start`` to ``stop``, where sequence 1 computes its last 7 tokens; in this order."""
-        own = case.query[start:stop]
-        chunks, lengths = (own, other), (stop, 19)
-        got = extend_attention(
-            torch.cat([chunks[row] for row in order]),
-            case.keys,
-            case.values,
-            case.page_table[list(order)],
-            torch.tensor([lengths[row] for row in order], dtype=torch.int32),
-            torch.tensor([0, *(len(chunks[row]) for row in order)]).cumsum(0).to(torch.int32),
-            longest_query=stop - start,
-            window=window,
-            fixed_tiles=True,
-            **case.given,
-        )
-        at = 0 if order[0] == 0 else len(other)
-        return got[at : at + len(own)]
-
-    assert torch.equal(part([0], 0, 13), whole[:13])
-    assert torch.equal(part([1, 0], 13, 40), whole[13:40])
-    assert torch.equal(part([0, 1], 40, 41), whole[40:41])
-    assert torch.equal(part([1, 0], 44, 45), whole[44:45])
-
-
 @pytest.mark.parametrize("capability", [80, 89, 90, 100])
 @pytest.mark.parametrize("element_size", [1, 2, 4])
 @pytest.mark.parametrize("head_dim", [64, 80, 128, 192, 256])
-def test_fixed_tiles_do_not_look_at_rows(head_dim: int, element_size: int, capability: int) -> None:
-    tiles = {extend_tiles(rows, head_dim, element_size, capability, fixed=True, small=False) for rows in (1, 64, 9000)}
-    assert len(tiles) == 1
+def test_tiles_are_powers_of_two(head_dim: int, element_size: int, capability: int) -> None:
     for rows in (1, 5, 64, 9000):
-        chosen = extend_tiles(rows, head_dim, element_size, capability, fixed=False, small=False)
+        chosen = extend_tiles(rows, head_dim, element_size, capability, small=False)
         for size in (chosen.rows, chosen.keys):
             assert size >= 16
             assert size & (size - 1) == 0

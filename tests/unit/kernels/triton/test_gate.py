@@ -36,7 +36,16 @@ def nothing(out: tl.tensor) -> None:
     tl.store(out, 0)
 
 
-SOUND = {"registers": 40, "stack": 0, "shared": 1024, "wide_loads": 1, "tensor_cores": 1, "spills": 0, "waits": 1}
+SOUND = {
+    "registers": 40,
+    "stack": 0,
+    "shared": 1024,
+    "wide_loads": 1,
+    "tensor_cores": 1,
+    "spills": 0,
+    "waits": 1,
+    "fences": 1,
+}
 
 
 @pytest.mark.parametrize(
@@ -49,6 +58,7 @@ SOUND = {"registers": 40, "stack": 0, "shared": 1024, "wide_loads": 1, "tensor_c
         ({"shared": 2048}, "2048 bytes of shared memory, not 1024 or fewer"),
         ({"wide_loads": 0}, "no loads of 16 bytes"),
         ({"tensor_cores": 0}, "no products on tensor cores"),
+        ({"fences": 0}, "no atomic operation that orders memory for the whole GPU"),
         ({"waits": 0}, "no wait for the kernel in front"),
     ],
 )
@@ -62,6 +72,7 @@ def test_what_is_beyond_a_limit_is_named(found: dict[str, int], wrong: str) -> N
         dependent=True,
         wide_loads=True,
         tensor_cores=True,
+        fences=True,
     )
     assert "; ".join(faults(variant, 90, Compiled(**{**SOUND, **found}))) == wrong
     assert "no wait" not in "; ".join(faults(variant, 89, Compiled(**{**SOUND, **found})))

@@ -14,10 +14,11 @@ from sgl.attention.latent import CpuLatentAttention
 from sgl.batch.context import Span
 from sgl.config.kv import KvStorage
 from sgl.config.latent import LatentConfig
+from sgl.config.splits import latent_splits
 from sgl.kernels.latent import KvUp
 from sgl.kernels.triton.latent import LatentLayer, latent_tiles
 from sgl.kernels.triton.latent_attention import latent_attention
-from sgl.kernels.triton.latent_decode import FIXED_SPLITS, latent_decode, latent_workspace, most_splits
+from sgl.kernels.triton.latent_decode import latent_decode, latent_workspace
 from sgl.kernels.triton.latent_write import write_latent
 from sgl.kernels.twins import latent_attention as twin
 from sgl.kvcache.codec import CODECS
@@ -60,18 +61,18 @@ class Case:
             page_size=self.page_size, scale=SCALE, **values,
         )  # fmt: skip
 
-    def decode(self, *, fixed: bool = False, multiprocessors: int = 4) -> Tensor:
+    def decode(self, *, multiprocessors: int = 4) -> Tensor:
         """What the kernels for one row a sequence compute."""
         heads = self.query.shape[1]
         workspace = latent_workspace(
             largest_batch=len(self.seq_lens), heads=heads, rank=self.layer.rank, multiprocessors=multiprocessors,
-            fixed_splits=fixed, device=self.query.device,
+            device=self.query.device,
         )  # fmt: skip
         workspace.partial.fill_(torch.nan)
         workspace.sums.fill_(torch.nan)
         return latent_decode(
             self.query, self.layer, self.page_table, self.seq_lens,
-            page_size=self.page_size, scale=SCALE, workspace=workspace, fixed_splits=fixed,
+            page_size=self.page_size, scale=SCALE, workspace=workspace,
         )  # fmt: skip
 
 
@@ -156,10 +157,9 @@ def test_heads_beyond_a_tile_and_sizes_that_are_no_powers_of_two() -> None:
     check(each.decode(), each.expected)
 
 
-@pytest.mark.parametrize("fixed", [False, True])
-def test_one_token_a_sequence(fixed: bool) -> None:
+def test_one_token_a_sequence() -> None:
     each = case([70, 1, 0, 33], page_size=16)
-    check(each.decode(fixed=fixed), each.expected)
+    check(each.decode(), each.expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -187,13 +187,6 @@ def test_bits_depend_on_a_sequence_alone() -> None:
             4,
         )
         assert torch.equal(chunk.extend(), whole[5 - count - 1 : 5 - 1])
-
-
-def test_fixed_splits_give_a_row_the_same_bits_in_every_batch() -> None:
-    each = case([70, 33, 50])
-    alone = Case(**{**vars(each), "query": each.query[1:2], "page_table": each.page_table[1:2],
-                    "seq_lens": each.seq_lens[1:2]})  # fmt: skip
-    assert torch.equal(alone.decode(fixed=True), each.decode(fixed=True, multiprocessors=9)[1:2])
 
 
 def test_twin_is_the_attention_of_a_cpu() -> None:
@@ -258,9 +251,8 @@ def test_vectors_are_encoded_as_the_pool_of_a_cpu_does(storage: KvStorage) -> No
 
 
 def test_splits_follow_the_batch_and_tiles_the_heads() -> None:
-    assert most_splits(1, 4, 132, fixed=False) == 64
-    assert most_splits(64, 4, 132, fixed=False) == 4
-    assert most_splits(64, 4, 132, fixed=True) == FIXED_SPLITS
+    assert latent_splits(1, 4, 132) == 64
+    assert latent_splits(64, 4, 132) == 4
     assert latent_tiles(16, None, interpreted=False).rows == 16
     assert latent_tiles(128, None, interpreted=False).rows == 32
     assert latent_tiles(128, "int8", interpreted=False).rows == 16
@@ -281,8 +273,6 @@ def test_what_does_not_fit_is_refused() -> None:
             Case(**{**vars(each), "layer": one}).extend()
     with pytest.raises(ValueError, match="page_size"):
         Case(**{**vars(each), "page_size": 3}).extend()
-    workspace = latent_workspace(
-        largest_batch=1, heads=1, rank=1, multiprocessors=1, fixed_splits=False, device=torch.device("cpu")
-    )
+    workspace = latent_workspace(largest_batch=1, heads=1, rank=1, multiprocessors=1, device=torch.device("cpu"))
     with pytest.raises(ValueError, match="workspace"):
         latent_decode(each.query, layer, each.page_table, each.seq_lens, page_size=4, scale=SCALE, workspace=workspace)
