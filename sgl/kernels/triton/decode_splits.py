@@ -54,7 +54,8 @@ def decode_tiles(group: int, head_dim: int, element_size: int, *, small: bool = 
     if element_size == 4:
         # Tensor cores have no exact float32: this is for comparing, not for speed.
         return DecodeTiles(rows, 16, 128, 4, 2)
-    keys = min(64, max(16, 16384 // (triton.next_power_of_2(head_dim) * element_size)))
+    # Codes count as the 16 bits that they are expanded to: twice as many of 256 elements spill.
+    keys = min(64, max(16, 16384 // (triton.next_power_of_2(head_dim) * 2)))
     return DecodeTiles(rows, keys, max(128, keys), 4, 3)
 
 

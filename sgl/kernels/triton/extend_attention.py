@@ -84,6 +84,8 @@ def extend_tiles(
     if not large and (width > 128 or element_size == 1):
         # Registers run out, which codes take as well when they are expanded.
         most //= 2
+    if width > 128 and element_size == 1:
+        keys = 16
     rows = min(most, max(16, triton.next_power_of_2(longest_rows)))
     widest = 8192 if large or element_size == 2 else 4096
     return ExtendTiles(rows, keys, 8 if rows > 64 or rows * width > widest else 4, 3)
