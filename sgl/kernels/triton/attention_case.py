@@ -107,6 +107,7 @@ CASES: Final = (
     replace(LLAMA, name="llama-8b int8", storage="int8"),
     replace(LLAMA, name="llama-8b fp32", element="fp32"),
     GEMMA,
+    replace(GEMMA, name="gemma-2 fp8", storage="fp8_e4m3"),
     GPT_OSS,
     AttentionCase(name="head 80 bf16", group=1, head_dim=80, value_dim=80),
     AttentionCase(name="deepseek expanded bf16", group=1, head_dim=192, value_dim=128),

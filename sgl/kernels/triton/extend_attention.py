@@ -21,7 +21,7 @@ import triton
 from torch import Tensor
 
 from sgl.config.kv import KvStorage
-from sgl.kernels.triton.attention_case import CASES, LLAMA, AttentionCase
+from sgl.kernels.triton.attention_case import CASES, AttentionCase
 from sgl.kernels.triton.codec import storage_code
 from sgl.kernels.triton.extend_kernel import extend
 from sgl.kernels.triton.mode import INTERPRETED
@@ -84,10 +84,12 @@ def extend_tiles(
     if not large and (width > 128 or element_size == 1):
         # Registers run out, which codes take as well when they are expanded.
         most //= 2
-    if width > 128 and element_size == 1:
-        keys = 16
     rows = min(most, max(16, triton.next_power_of_2(longest_rows)))
-    widest = 8192 if large or element_size == 2 else 4096
+    if element_size == 1 and width > 128:
+        keys = 16
+    elif element_size == 1 and rows <= 32:
+        keys = min(keys, 32)
+    widest = 4096 if element_size == 1 and width <= 128 and not large else 8192
     return ExtendTiles(rows, keys, 8 if rows > 64 or rows * width > widest else 4, 3)
 
 
@@ -225,5 +227,8 @@ def _variant(case: AttentionCase, rows: int, capability: int) -> Variant:
 VARIANTS: Final = tuple(
     variant
     for capability in (80, FIRST_LARGE)
-    for variant in (*(_variant(case, 4096, capability) for case in CASES), _variant(LLAMA, 16, capability))
+    for variant in (
+        *(_variant(case, 4096, capability) for case in CASES),
+        *(_variant(case, rows, capability) for case in CASES[:3] for rows in (16, 32)),
+    )
 )
