@@ -15,7 +15,7 @@ Bits of a row depend on the batch, because tiles do; `sgl.kernels.triton.fixed_a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import triton
 from torch import Tensor
@@ -25,19 +25,24 @@ from sgl.kernels.triton.attention_case import CASES, AttentionCase
 from sgl.kernels.triton.codec import storage_code
 from sgl.kernels.triton.extend_kernel import extend
 from sgl.kernels.triton.mode import INTERPRETED
-from sgl.kernels.triton.paged import check_pool, compute_capability, operand_type, results, score_factors
+from sgl.kernels.triton.paged import (
+    FIRST_LARGE,
+    LARGE_SHARED,
+    check_pool,
+    compute_capability,
+    has_large_blocks,
+    operand_type,
+    product_shape,
+    results,
+    score_factors,
+)
 from sgl.kernels.triton.pdl import starts_early
 from sgl.kernels.triton.variant import Variant
 
-FIRST_LARGE: Final = 90
-"""Compute capability from which a block may have 227 KiB of shared memory, and products of 64 rows run at once."""
-NO_LONGER_LARGE: Final = 120
-"""The GPUs of desktops have numbers of their own, 99 KiB, and products like those of an A100."""
 LARGE_TILE_BYTES: Final = 16384
 """Of K, and of V, on such a GPU: three of each beside the queries are 128 KiB."""
 TILE_BYTES: Final = 8192
 """Elsewhere, where a block may have no more than 99 KiB, and registers are what is short."""
-LARGE_SHARED: Final = 227 * 1024
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def extend_tiles(
     if element_size == 4:
         # Tensor cores have no exact float32: this is for comparing, not for speed.
         return ExtendTiles(16, 16, 8, 2)
-    large = capability >= FIRST_LARGE
+    large = has_large_blocks(capability)
     # Codes become 16 bits before they are multiplied.
     keys = min(64, max(16, (LARGE_TILE_BYTES if large else TILE_BYTES) // (width * 2)))
     most = 128 if width <= 128 else 64
@@ -195,7 +200,7 @@ def extend_attention(
         CAPPED=softcap is not None,
         WINDOWED=window is not None,
         DEPENDENT=early,
-        **_shape(tiles, head_dim, value_dim),
+        **product_shape(tiles.rows, tiles.keys, head_dim, value_dim),
         num_warps=tiles.warps,
         num_stages=tiles.stages,
         launch_pdl=early,
@@ -203,19 +208,9 @@ def extend_attention(
     return out
 
 
-def _shape(tiles: ExtendTiles, head_dim: int, value_dim: int) -> dict[str, Any]:
-    """Sizes of tiles, of which products take 16 rows and columns or more."""
-    return {
-        "ROWS": tiles.rows,
-        "KEYS": tiles.keys,
-        "BLOCK_HEAD": max(16, triton.next_power_of_2(head_dim)),
-        "BLOCK_VALUE": max(16, triton.next_power_of_2(value_dim)),
-    }
-
-
 def _variant(case: AttentionCase, rows: int, capability: int) -> Variant:
     tiles = extend_tiles(rows, max(case.head_dim, case.value_dim), case.element_size, capability, small=False)
-    constants = _shape(tiles, case.head_dim, case.value_dim)
+    constants = product_shape(tiles.rows, tiles.keys, case.head_dim, case.value_dim)
     label = f"extend {rows} from sm_{capability}"
     large = capability == FIRST_LARGE
     variant = case.variant(extend, label, constants, warps=tiles.warps, stages=tiles.stages, matrix=True)

@@ -30,13 +30,19 @@ from sgl.kernels.triton.codec import storage_code
 from sgl.kernels.triton.fixed_kernels import attend_fixed, merge_fixed
 from sgl.kernels.triton.fixed_splits import SMALL_SPLIT, SPLIT_TOKENS, FixedWorkspace
 from sgl.kernels.triton.mode import INTERPRETED
-from sgl.kernels.triton.paged import check_pool, compute_capability, operand_type, results, score_factors
+from sgl.kernels.triton.paged import (
+    FIRST_LARGE,
+    LARGE_SHARED,
+    check_pool,
+    compute_capability,
+    has_large_blocks,
+    operand_type,
+    product_shape,
+    results,
+    score_factors,
+)
 from sgl.kernels.triton.pdl import starts_early
 from sgl.kernels.triton.variant import Variant
-
-FIRST_LARGE: Final = 90
-"""Compute capability from which a block may have 227 KiB of shared memory, and products of 64 rows run at once."""
-LARGE_SHARED: Final = 227 * 1024
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ def fixed_tiles(head_dim: int, element_size: int, capability: int, *, small: boo
     """
     if small:
         return FixedTiles(16, 16, SMALL_SPLIT, 4, 1)
-    large = capability >= FIRST_LARGE
+    large = has_large_blocks(capability)
     if element_size == 4:
         # Tensor cores have no exact float32: this is for comparing, not for speed.
         return FixedTiles(16, 16, SPLIT_TOKENS, 4, 2 if large else 1)
@@ -193,7 +199,7 @@ def fixed_attention(
         STORAGE=storage_code(storage),
         CAPPED=softcap is not None,
         **alike,
-        **_shape(tiles, head_dim, value_dim),
+        **product_shape(tiles.rows, tiles.keys, head_dim, value_dim),
         num_warps=tiles.warps,
         num_stages=tiles.stages,
     )
@@ -217,16 +223,6 @@ def fixed_attention(
     return out
 
 
-def _shape(tiles: FixedTiles, head_dim: int, value_dim: int) -> dict[str, Any]:
-    """Sizes of tiles, of which products take 16 rows and columns or more."""
-    return {
-        "ROWS": tiles.rows,
-        "KEYS": tiles.keys,
-        "BLOCK_HEAD": max(16, triton.next_power_of_2(head_dim)),
-        "BLOCK_VALUE": max(16, triton.next_power_of_2(value_dim)),
-    }
-
-
 def merge_shape(value_dim: int) -> dict[str, Any]:
     """A program of the second kernel: 4 elements a thread, of one query head."""
     block = triton.next_power_of_2(value_dim)
@@ -235,7 +231,7 @@ def merge_shape(value_dim: int) -> dict[str, Any]:
 
 def _variant(case: AttentionCase, capability: int) -> Variant:
     tiles = fixed_tiles(max(case.head_dim, case.value_dim), case.element_size, capability, small=False)
-    constants = {**_shape(tiles, case.head_dim, case.value_dim), "SPLIT": tiles.split}
+    constants = {**product_shape(tiles.rows, tiles.keys, case.head_dim, case.value_dim), "SPLIT": tiles.split}
     label = f"fixed from sm_{capability}"
     variant = case.variant(attend_fixed, label, constants, warps=tiles.warps, stages=tiles.stages, matrix=True)
     if capability == FIRST_LARGE:

@@ -23,12 +23,16 @@ from torch import Tensor
 
 from sgl.kernels.triton.latent_expanded_kernel import attend_expanded
 from sgl.kernels.triton.mode import INTERPRETED
-from sgl.kernels.triton.paged import LOG2_E, TYPES, compute_capability
+from sgl.kernels.triton.paged import (
+    FIRST_LARGE,
+    LARGE_SHARED,
+    LOG2_E,
+    TYPES,
+    compute_capability,
+    has_large_blocks,
+)
 from sgl.kernels.triton.variant import Variant
 
-FIRST_LARGE: Final = 90
-"""Compute capability from which a block may have 227 KiB of shared memory, and 64 rows multiply at once."""
-LARGE_SHARED: Final = 227 * 1024
 FEW_ROWS: Final = 32
 DEEPSEEK_WIDTH: Final = 128 + 64 + 128
 """Of a key and a value of DeepSeek V2 and V3; wider ones take smaller tiles."""
@@ -65,7 +69,7 @@ def expanded_tiles(
     if small or element_size == 4:
         # Tensor cores have no exact float32: this is for comparing, not for speed.
         return ExpandedTiles(16, 16, 4, 1 if small else 2)
-    large = FIRST_LARGE <= capability < 120
+    large = has_large_blocks(capability)
     wide = width > DEEPSEEK_WIDTH
     most = (128 if large else 64) // (2 if wide else 1)
     rows = FEW_ROWS if longest <= FEW_ROWS else most

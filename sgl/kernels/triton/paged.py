@@ -32,6 +32,28 @@ def operand_type(query: Tensor, keys: Tensor, storage: KvStorage | None) -> Any:
     return tl.float32 if INTERPRETED else TYPES[query.dtype if storage else keys.dtype]
 
 
+FIRST_LARGE: Final = 90
+"""Compute capability from which a block may have 227 KiB of shared memory, and products of 64 rows run at once."""
+NO_LONGER_LARGE: Final = 120
+"""The GPUs of desktops have numbers of their own, 99 KiB, and products like those of an A100."""
+LARGE_SHARED: Final = 227 * 1024
+
+
+def has_large_blocks(capability: int) -> bool:
+    """Whether a GPU is one of those; ten times its compute capability is asked for."""
+    return FIRST_LARGE <= capability < NO_LONGER_LARGE
+
+
+def product_shape(rows: int, keys: int, head_dim: int, value_dim: int) -> dict[str, Any]:
+    """Sizes of tiles, of which products take 16 rows and columns or more."""
+    return {
+        "ROWS": rows,
+        "KEYS": keys,
+        "BLOCK_HEAD": max(16, triton.next_power_of_2(head_dim)),
+        "BLOCK_VALUE": max(16, triton.next_power_of_2(value_dim)),
+    }
+
+
 def compute_capability(device: torch.device) -> int:
     """Ten times its number, as in 90; 80 where kernels are interpreted."""
     if INTERPRETED:
